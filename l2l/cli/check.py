@@ -1,0 +1,284 @@
+"""`l2l check`: what will happen, before it costs anything."""
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from l2l.cli.parser import Command
+from l2l.cli.run import change_arguments, changes_of
+from l2l.display.tables import aligned, cell, duration
+from l2l.errors import UserError
+from l2l.values import Status, Trial
+
+if TYPE_CHECKING:
+    from l2l.experiment import Experiment
+    from l2l.launcher import Description, Launcher
+    from l2l.optimizer import Optimizer
+    from l2l.space import ParameterSpace
+    from l2l.values import Evaluation
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE", type=Path, help="a YAML file, or a Python file that defines `experiment`"
+    )
+    parser.add_argument("--directory", metavar="D", help="the run's folder")
+    parser.add_argument(
+        "--trial",
+        action="store_true",
+        help="run one trial of the default individual, to see that it works and how long it takes",
+    )
+    change_arguments(parser)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from l2l import config
+
+    experiment = config.load(arguments.file, changes_of(arguments))
+    _line("optimizee", _plugin_text(experiment, "optimizee"))
+    _line("optimizer", _plugin_text(experiment, "optimizer"))
+    _check_files(experiment)
+    _line("folder", _folder_text(experiment))
+    with experiment.launcher_for() as launcher:
+        _check_limits(experiment, launcher)
+        launcher.start(experiment.optimizee, experiment.resources)
+        said = launcher.describe()
+        _check_unchanged(experiment, said)
+        space = experiment.narrowed(said.space)
+        optimizer = experiment.optimizer_for(space)
+        for name, text in _report(experiment, optimizer, space, launcher, said):
+            _line(name, text)
+        if arguments.trial:
+            one = _one_trial(experiment, space, launcher)
+            _line("one trial", _trial_text(experiment, one, launcher, optimizer))
+            if one.status != Status.OK:
+                print("the default individual fails; look at the model before the experiment runs")
+                return 1
+    print("this experiment can run")
+    return 0
+
+
+def _line(name: str, text: str) -> None:
+    print(f"{name:<11} " + text.replace("\n", "\n" + " " * 12), flush=True)
+
+
+def _plugin_text(experiment: "Experiment", kind: Any) -> str:
+    from l2l import registry
+    from l2l.optimizee import FunctionOptimizee
+
+    if isinstance(experiment.optimizee, FunctionOptimizee) and kind == "optimizee":
+        return f"the function {experiment.optimizee.function.__name__}"
+    cls: type = experiment.optimizer_class if kind == "optimizer" else type(experiment.optimizee)
+    options = experiment.optimizer_options if kind == "optimizer" else dict(experiment.optimizee.options)
+    name = registry.name_of(kind, cls) or cls.__name__
+    said = ", ".join(f"{option}={cell(value)}" for option, value in options.items())
+    return f"{name} ({said})" if said else name
+
+
+def _check_files(experiment: "Experiment") -> None:
+    """Refuse options that name files which are not there, before any process is started."""
+    from l2l.errors import OptionError
+
+    for name, value in experiment.optimizee.options.items():
+        for path in _paths(value):
+            if not path.exists():
+                raise OptionError(f"optimizee.{name}: there is no file {path}")
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _paths(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _paths(one)
+
+
+def _folder_text(experiment: "Experiment") -> str:
+    """What the run folder holds.
+
+    Raises:
+        UserError: It holds another experiment, is led by another process, or cannot be written.
+    """
+    from l2l import document
+    from l2l.cli.folders import begun, shown
+    from l2l.errors import Locked, OptionError
+    from l2l.experiment.identity import check_same
+    from l2l.lock import holder
+
+    folder = experiment.directory.absolute()
+    if leader := holder(folder):
+        raise Locked(f"{folder}: {leader} leads this run already")
+    around = next(one for one in (folder, *folder.parents) if one.exists())
+    if not around.is_dir() or not os.access(around, os.W_OK):
+        raise OptionError(f"directory: {around} cannot be written; choose another directory")
+    if not begun(folder):
+        return f"{shown(folder)}: new"
+    check_same(experiment, document.read(folder / "experiment.yaml").data, folder)
+    return f"{shown(folder)}: holds this experiment, and `l2l run` goes on with it"
+
+
+def _check_unchanged(experiment: "Experiment", said: "Description") -> None:
+    """Refuse an optimizee that is not the one with which the run in the folder began."""
+    from l2l.cli.folders import begun
+    from l2l.errors import ChangedOptimizee
+    from l2l.provenance import fingerprint
+    from l2l.trajectory import Trajectory
+
+    if not begun(experiment.directory):
+        return
+    run, now = Trajectory(experiment.directory), fingerprint(experiment.optimizee)
+    if run.fingerprint == now.with_version(said.version):
+        return
+    names = sorted({*run.sources, *now.sources})
+    changed = [name for name in names if run.sources.get(name) != now.sources.get(name)]
+    what = f" ({', '.join(changed)})" if changed else ""
+    raise ChangedOptimizee(
+        f"{experiment.directory}: the optimizee has changed since this run began"
+        f"{what}; take another directory, or go on with "
+        f"l2l resume {experiment.directory} --accept-changes"
+    )
+
+
+def _check_limits(experiment: "Experiment", launcher: "Launcher") -> None:
+    for guard in ("timeout", "memory"):
+        if getattr(experiment.resources, guard) is not None and guard not in launcher.guards:
+            raise UserError(f"resources.{guard}: the launcher {type(launcher).__name__} cannot keep it; take `local`")
+
+
+def _report(
+    experiment: "Experiment", optimizer: "Optimizer", space: "ParameterSpace", launcher: "Launcher", said: "Description"
+) -> Iterator[tuple[str, str]]:
+    from l2l.provenance import versions
+
+    known = [f"{part} {said.versions[part]}" for part in versions() if part in said.versions]
+    yield "parts", ", ".join([*known, said.version] if said.version else known)
+    yield "parameters", _space_text(space)
+    yield (
+        "objectives",
+        ", ".join(
+            f"{'maximize' if one.maximize else 'minimize'} {one.name}{f' ({one.unit})' if one.unit else ''}"
+            for one in experiment.optimizee.objectives
+        ),
+    )
+    if experiment.optimizee.observables:
+        yield "observables", ", ".join(experiment.optimizee.observables)
+    yield "budget", _budget_text(experiment, optimizer)
+    resources = experiment.resources
+    limits = [f"{resources.threads} thread{'s' * (resources.threads > 1)} each"]
+    limits += [f"{resources.ranks} ranks each"] if resources.ranks > 1 else []
+    limits += [f"{resources.gpus} GPUs each"] if resources.gpus else []
+    limits += [f"{resources.memory / 1e9:.3g} GB each"] if resources.memory else []
+    limits += [f"at most {duration(resources.timeout)} a trial"] if resources.timeout else []
+    from l2l import registry
+
+    name = registry.name_of("launcher", type(launcher)) or type(launcher).__name__
+    yield "launcher", f"{name}: {launcher.slots} at once, {', '.join(limits)}"
+    most = _trials(experiment, optimizer)
+    if most is not None and resources.timeout:
+        hours = most * resources.timeout * resources.threads * resources.ranks / 3600
+        yield "core hours", f"at most {hours:.3g}, were every trial to take all its time"
+
+
+def _space_text(space: "ParameterSpace") -> str:
+    columns = ["name", "kind", "values", "default", "scale", "unit", "shape", "when"]
+    rows = []
+    for name, parameter in space.parameters.items():
+        described = parameter.to_dict()
+        if "choices" in described:
+            values = ", ".join(map(str, described["choices"]))
+        elif "fixed" in described:
+            values = cell(parameter.default)
+        else:
+            values = f"{cell(described['low'])} to {cell(described['high'])}"
+        scale = "log" if described.get("log") else ""
+        shape = "×".join(map(str, parameter.shape))
+        rows.append(
+            [name, parameter.kind, values, cell(parameter.default), scale, parameter.unit, shape, parameter.when]
+        )
+    used = [place for place in range(len(columns)) if any(row[place] not in ("", None) for row in rows)]
+    table = aligned([columns[place] for place in used], [[row[place] for place in used] for row in rows], 1000)
+    notes = [f"{space.dimension} dimensions to search" if space.dimension != 1 else "1 dimension to search"]
+    notes += [f"constraint: {one}" for one in space.constraints]
+    return "\n".join([table, *notes])
+
+
+def _trials(experiment: "Experiment", optimizer: "Optimizer") -> int | None:
+    """The most trials that the rules allow; None where they name no number."""
+    stop, each = experiment.stop, experiment.trials_per_individual
+    limits = []
+    if stop.generations is not None:
+        limits.append(stop.generations * optimizer.population * each)
+    if stop.individuals is not None:
+        limits.append(_up(stop.individuals, optimizer.population) * each)
+    if stop.trials is not None:
+        limits.append(_up(stop.trials, optimizer.population * each))
+    return min(limits, default=None)
+
+
+def _up(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
+def _budget_text(experiment: "Experiment", optimizer: "Optimizer") -> str:
+    stop, each = experiment.stop, experiment.trials_per_individual
+    most = _trials(experiment, optimizer)
+    sizes = f"{optimizer.population} individuals × {each} trial{'s' * (each > 1)}"
+    text = f"generations of {sizes}"
+    if stop.generations is not None:
+        text = f"up to {stop.generations} generations × {sizes}"
+    if most is not None:
+        text += f" = {most} trials at most"
+    rules = [
+        f"{name} {duration(value) if name == 'walltime' else cell(value)}"
+        for name in ("target", "individuals", "trials", "stagnation", "walltime")
+        if (value := getattr(stop, name)) is not None
+    ]
+    text += f"; ends earlier at {' or '.join(rules)}" if rules else ""
+    if most is None and not rules:
+        text += "; ends when the optimizer finishes"
+    return text
+
+
+def _one_trial(experiment: "Experiment", space: "ParameterSpace", launcher: "Launcher") -> "Evaluation":
+    """Run the default individual once."""
+    import numpy as np
+
+    from l2l.seeding import as_ints, entropies
+
+    individual = space.default
+    words = entropies(experiment.seed, experiment.seeding, [individual.key], np.zeros(1, dtype=np.int64))
+    launcher.submit([Trial(individual, entropy=as_ints(words)[0], resources=experiment.resources)])
+    return launcher.collect()[0]
+
+
+def _trial_text(experiment: "Experiment", one: "Evaluation", launcher: "Launcher", optimizer: "Optimizer") -> str:
+    if one.status != Status.OK:
+        trace = f"\n{one.failure.traceback}" if one.failure and one.failure.traceback else ""
+        why = one.failure.message if one.failure else one.status.meaning
+        return f"{one.status.name} after {one.seconds:.3g} s: {why}{trace.rstrip()}"
+    names = [objective.name for objective in experiment.optimizee.objectives]
+    fitness = ", ".join(f"{name} {cell(value)}" for name, value in zip(names, one.fitness, strict=True))
+    text = f"{fitness}, in {one.seconds:.3g} s"
+    most = _trials(experiment, optimizer)
+    if most is not None:
+        cores = experiment.resources.threads * experiment.resources.ranks
+        whole = most * one.seconds
+        hours = whole * cores / 3600
+        text += f"\nall {most} trials like this: {duration(whole / launcher.slots)}, {hours:.3g} core hours"
+    return text
+
+
+COMMAND = Command(
+    "check",
+    "what will happen, before it costs anything",
+    "Read an experiment as `l2l run` would, start one evaluating process to see that the model's parts are installed,\n"
+    "and print parameters, objectives, budget, resources and the state of the run's folder. Nothing is written.",
+    "  l2l check experiments/brunel.yaml\n  l2l check experiments/brunel.yaml --trial\n",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,159 @@
+"""`l2l export`: the tables of a run for other programs."""
+
+import argparse
+import csv
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from l2l.cli.folders import shown
+from l2l.cli.parser import Command
+from l2l.errors import MissingPart, OptionError, storage_error
+
+if TYPE_CHECKING:
+    import pyarrow
+
+TABLES = ("individuals", "trials", "generations", "failures", "segments", "validation")
+FORMATS = ("csv", "parquet", "json")
+_CHUNK = 10_000
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", type=Path, help="the run's folder, or its trajectory.h5")
+    parser.add_argument("--to", metavar="FORMAT", choices=FORMATS, required=True, help=", ".join(FORMATS))
+    parser.add_argument(
+        "--table", metavar="TABLE", choices=TABLES, default="individuals", help=f"{', '.join(TABLES)} (individuals)"
+    )
+    parser.add_argument("--output", metavar="FILE", help="where to; RUN/TABLE.FORMAT unless given, - for the terminal")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from l2l.trajectory import Trajectory
+    from l2l.trajectory.frames import bare_names
+
+    trajectory = Trajectory(arguments.run)
+    table = trajectory.table(arguments.table)
+    names = bare_names(list(table))
+    columns = {names[name]: table.labels(name) for name in table}
+    rows = len(table)
+    if arguments.output == "-":
+        if arguments.to == "parquet":
+            raise OptionError("--output -: parquet is no text; name a file")
+        _WRITERS[arguments.to](columns, rows, sys.stdout)
+        return 0
+    folder = arguments.run if arguments.run.is_dir() else arguments.run.parent
+    path = Path(arguments.output) if arguments.output else folder / f"{arguments.table}.{arguments.to}"
+    _to_file(columns, rows, path, arguments.to)
+    print(f"{rows} {arguments.table} with {len(columns)} columns in {shown(path)}")
+    return 0
+
+
+def _to_file(columns: Mapping[str, Any], rows: int, path: Path, form: str) -> None:
+    """Write beside the file first, so that no half of one ever stands in its place."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        if form == "parquet":
+            _parquet(columns, partial)
+        else:
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                _WRITERS[form](columns, rows, file)
+        partial.replace(path)
+    except OSError as error:
+        raise storage_error(path, "write", error) from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+# --- CSV: a column a component, ragged ones as JSON ----------------------------------------------------------------
+
+
+def _csv(columns: Mapping[str, Any], rows: int, file: TextIO) -> None:
+    flat = dict(_flattened(columns))
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(flat)
+    for start in range(0, rows, _CHUNK):
+        chunk = [_texts(values[start : start + _CHUNK]) for values in flat.values()]
+        writer.writerows(zip(*chunk, strict=True))
+
+
+def _flattened(columns: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Columns of numbers and texts; arrays become a column a component, as `weights[0]`."""
+    for name, values in columns.items():
+        if not isinstance(values, np.ndarray) or values.ndim < 2:
+            yield name, values
+            continue
+        for place in np.ndindex(values.shape[1:]):
+            yield f"{name}[{','.join(map(str, place))}]", values[(slice(None), *place)]
+
+
+def _texts(values: Any) -> list[Any]:
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind == "f":
+            return ["" if value != value else repr(value) for value in values.tolist()]  # noqa: PLR0124 - NaN
+        if values.dtype.kind == "b":
+            return ["true" if value else "false" for value in values.tolist()]
+        return list(values.tolist())
+    return [json.dumps(_plain(value)) for value in values]
+
+
+# --- JSON: a list of rows, as they are -----------------------------------------------------------------------------
+
+
+def _json(columns: Mapping[str, Any], rows: int, file: TextIO) -> None:
+    names = list(columns)
+    file.write("[")
+    for row in range(rows):
+        entry = {name: _plain(columns[name][row]) for name in names}
+        file.write(("," if row else "") + "\n" + json.dumps(entry, allow_nan=False, ensure_ascii=False))
+    file.write("\n]\n")
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can say; NaN and infinity, which it cannot, are null."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
+
+
+# --- Parquet: arrays as lists --------------------------------------------------------------------------------------
+
+
+def _parquet(columns: Mapping[str, Any], path: Path) -> None:
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError:
+        raise MissingPart("pyarrow, which writes Parquet,", "pip install 'l2l[tables]'") from None
+    table = arrow.table({name: _arrow(values, arrow) for name, values in columns.items()})
+    parquet.write_table(table, path)
+
+
+def _arrow(values: Any, arrow: Any) -> "pyarrow.Array":
+    if isinstance(values, np.ndarray) and values.ndim == 1:
+        return arrow.array(values.tolist() if values.dtype == object else values)
+    return arrow.array([np.asarray(value).tolist() for value in values])
+
+
+_WRITERS = {"csv": _csv, "json": _json}
+
+COMMAND = Command(
+    "export",
+    "the tables of a run as CSV, Parquet or JSON",
+    "Write a table of a run for other programs: a row an individual (or a trial, a generation, a failure), a column a\n"
+    "parameter, fitness and so on. In CSV a vector is a column a component; failed fitness is empty there, null in\n"
+    "JSON, NaN in Parquet. Works on a live run too.",
+    "  l2l export runs/brunel --to csv\n"
+    "  l2l export runs/brunel --to parquet --table trials --output brunel.parquet\n"
+    "  l2l export runs/brunel --to json --output - | jq '.[0]'\n",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,107 @@
+"""`l2l list`: what there is."""
+
+import argparse
+import inspect
+import re
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from l2l.cli.parser import Command
+from l2l.errors import L2LError
+
+_PLURALS = ("optimizers", "optimizees", "launchers")
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", nargs="?", choices=_PLURALS, metavar="KIND", help=f"only {', '.join(_PLURALS)}")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="only this one; also file.py:Class or package.module:Class"
+    )
+    parser.add_argument("--names", action="store_true", help="names alone, one a line")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from l2l import registry
+
+    kinds = [kind for kind in registry.KINDS if arguments.kind in (None, f"{kind}s")]
+    for place, kind in enumerate(kinds):
+        if arguments.names:
+            print("\n".join(registry.names(kind)))
+            continue
+        if place:
+            print()
+        print(f"{kind}s")
+        if arguments.name:
+            _show(kind, arguments.name, registry.resolve(kind, arguments.name, Path.cwd()))
+            continue
+        for name in registry.names(kind):
+            try:
+                _show(kind, name, registry.resolve(kind, name))
+            except L2LError as error:
+                print(f"\n  {name}  cannot be used")
+                print(_wrapped(str(error), 6))
+    return 0
+
+
+def _show(kind: Any, name: str, plugin: Any) -> None:
+    """One plugin: its name, what it is, and its options."""
+    from l2l.plugin import describe_options
+    from l2l.registry import distribution
+
+    origin = distribution(kind, name)
+    note = f"  ({origin})" if origin and not origin.startswith("l2l ") else ""
+    summary = (inspect.getdoc(plugin) or "").partition("\n\n")[0]
+    print(f"\n  {name}{note}")
+    if summary:
+        print(_wrapped(" ".join(summary.split()), 6))
+    if not isinstance(plugin, type):
+        return
+    options = describe_options(plugin)
+    if not options:
+        return
+    left = [(one.name, f"{_type(one.type)}{'' if one.required else f' = {_default(one.default)}'}") for one in options]
+    first = max(len(text) for text, _ in left)
+    for (text, kind_of), one in zip(left, options, strict=True):
+        required = " (must be given)" if one.required else ""
+        print(_wrapped(f"{text.ljust(first)}  {kind_of}{required}", 6, first + 2))
+        if one.help:
+            print(_wrapped(one.help, 6 + first + 4))
+
+
+def _type(annotation: str) -> str:
+    """An annotation as people read it: the words that are allowed, not `Literal`."""
+    return re.sub(r"Literal\[([^\]]*)\]", lambda match: match[1].replace(", ", " | "), annotation)
+
+
+def _default(value: Any) -> str:
+    if inspect.isclass(value) or inspect.isfunction(value):
+        return str(value.__qualname__)
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _wrapped(text: str, indent: int, hanging: int = 0) -> str:
+    """Text within the terminal; in a pipe on one line."""
+    width = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else 10**6
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + hanging),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+COMMAND = Command(
+    "list",
+    "what optimizers, optimizees and launchers there are, with options and defaults",
+    "Show the optimizers, optimizees and launchers that are installed here, those of other packages included,\n"
+    "each with its options, their types and defaults. What cannot be used is listed with the reason.",
+    "  l2l list\n  l2l list optimizers\n  l2l list optimizers cma-es\n  l2l list optimizees my_model.py:MyNetwork\n",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,84 @@
+"""`l2l run`: run an experiment, or go on with it."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from l2l.cli.parser import Command
+
+
+def whole(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def change_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `run`, `resume` and `check` change of a file."""
+    parser.add_argument(
+        "--launcher", metavar="L", help="where trials run: auto, serial, local, … (see `l2l list launchers`)"
+    )
+    parser.add_argument("--workers", metavar="N", type=whole, help="how many trials run at once")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="changes",
+        help="replace a value of the file, with a dotted key and a YAML value; may be given several times",
+    )
+
+
+def changes_of(arguments: argparse.Namespace) -> list[Any]:
+    """The changes that flags ask for, in the order in which they count."""
+    from l2l.config import Change, parse_change
+
+    changes = [parse_change(text) for text in arguments.changes]
+    if arguments.launcher is not None:
+        changes.append(Change("launcher", arguments.launcher, f"--launcher {arguments.launcher}"))
+    if arguments.workers is not None:
+        changes.append(Change("launcher.workers", arguments.workers, f"--workers {arguments.workers}"))
+    if getattr(arguments, "directory", None) is not None:
+        changes.append(Change("directory", arguments.directory, f"--directory {arguments.directory}"))
+    return changes
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE", type=Path, help="a YAML file, or a Python file that defines `experiment`"
+    )
+    parser.add_argument("--directory", metavar="D", help="the run's folder; runs/<name of the file> unless given")
+    parser.add_argument(
+        "--repeats", metavar="N", type=whole, help="run it N times, with the seeds s, s+1, …, into D/000, D/001, …"
+    )
+    change_arguments(parser)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from l2l import config
+    from l2l.cli.running import carry_out
+
+    experiment = config.load(arguments.file, changes_of(arguments))
+    if arguments.repeats is None:
+        return carry_out(experiment)
+    for number in range(arguments.repeats):
+        folder = experiment.directory / f"{number:03d}"
+        code = carry_out(experiment.changed(seed=experiment.seed + number, directory=folder))
+        if code:
+            return code
+    return 0
+
+
+COMMAND = Command(
+    "run",
+    "run an experiment, or go on with it",
+    "Run an experiment into its folder. The same command again goes on where it stopped, or says that it is\n"
+    "finished; another experiment in the same folder is refused. Ctrl-C stops cleanly.",
+    "  l2l run experiments/brunel.yaml\n"
+    "  l2l run experiments/brunel.yaml --directory runs/brunel-3 --set seed=3 --set optimizer.population=32\n"
+    "  l2l run bowl.py --launcher serial          # in this process, for a debugger\n"
+    "  l2l run experiments/brunel.yaml --repeats 10\n",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,73 @@
+"""What `run` and `resume` share: carrying an experiment out, and what is said before and after."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from l2l.cli.folders import begun, shown
+from l2l.cli.main import FAILED, FINISHED, STOPPED
+from l2l.display.progress import unheard, watching
+
+if TYPE_CHECKING:
+    from l2l.experiment import Experiment, Progress
+    from l2l.trajectory import Trajectory
+
+
+def carry_out(experiment: "Experiment", *, accept_changes: bool = False, adopt: bool = False) -> int:
+    """Run an experiment with its progress shown; returns the exit code."""
+    folder = experiment.directory
+    objectives = [one.name for one in experiment.optimizee.objectives]
+    begins = False
+    try:
+        with watching(objectives) as watch:
+
+            def told(progress: "Progress") -> None:
+                nonlocal begins
+                if not begins:  # the folder is ours, and holds no other experiment
+                    begins = True
+                    _say(f"{'going on in' if begun(folder) else 'new run in'} {shown(folder)}")
+                watch(progress)
+
+            trajectory = experiment.run(progress=told, accept_changes=accept_changes, adopt=adopt)
+    except KeyboardInterrupt as interrupt:
+        _stopped(folder, f"stopped by {str(interrupt) or 'Ctrl-C'}")
+        return STOPPED
+    if not trajectory.finished:
+        _stopped(folder, f"stopped: {trajectory.reason}")
+        return STOPPED
+    if not begins:
+        _say(f"{shown(folder)} is finished already")
+    with unheard(sys.stdout):
+        summary(trajectory, folder)
+        sys.stdout.flush()
+    return FINISHED if trajectory.succeeded else FAILED
+
+
+def _say(line: str) -> None:
+    with unheard(sys.stdout):
+        print(line, flush=True)
+
+
+def _stopped(folder: Path, why: str) -> None:
+    again = "nothing was begun yet; start with the same command again"
+    if begun(folder):
+        again = f"nothing that was finished is lost. Go on with the same command, or: l2l resume {shown(folder)}"
+    with unheard(sys.stdout):
+        sys.stdout.flush()
+    with unheard(sys.stderr):
+        print(f"{why}; {again}", file=sys.stderr)
+
+
+def summary(trajectory: "Trajectory", folder: Path) -> None:
+    """Say what came out, where it is, and what to do next."""
+    from l2l.cli.results import best_lines, counts_line, validation_lines
+
+    place = shown(folder)
+    print(f"finished: {trajectory.reason}")
+    print("\n".join([*best_lines(trajectory), *validation_lines(trajectory)]))
+    print(counts_line(trajectory))
+    print(f"archive: {place}/trajectory.h5")
+    further = f" · l2l resume {place} --set stop.generations=…"
+    if trajectory.reason.startswith("optimizer: "):
+        further = ""  # it asks nothing more, whatever the rules say
+    print(f"next: l2l show {place} · l2l export {place} --to csv{further}")

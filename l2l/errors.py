@@ -1,0 +1,168 @@
+"""Everything that l2l raises on purpose.
+
+::
+
+    L2LError                        the root: one sentence or a few, for a user to read
+    ├── UserError                   the user's input is wrong (exit code 2)
+    │   ├── SpaceError              a parameter, condition or constraint (also a ValueError)
+    │   ├── OptionError             a plugin's option (also a ValueError)
+    │   ├── ConfigError             an experiment file: names file and key
+    │   ├── NotFoundError           no plugin, file or run of that name
+    │   ├── DifferentExperiment     the run folder holds another experiment
+    │   ├── ChangedOptimizee        the optimizee is not the one that the run began with
+    │   ├── Locked                  another leader works in this run folder
+    │   └── MissingPart             an optional part is not installed: says what to install
+    ├── ContractError               a plugin broke its contract: names the plugin
+    │   └── TellOrderError          results told in another order than asked
+    ├── RunFailed                   the run cannot go on (exit code 1)
+    │   ├── TrialFailed             `on_failure: raise`, or more failures than `max_failures`
+    │   ├── LauncherError           workers do not start, or refuse the optimizee
+    │   ├── ReplayError             a resumed optimizer asked for other individuals than archived
+    │   └── StorageError            the disk is full or read-only, a file is damaged
+    └── Invalid                     raised by a model: this result is invalid, with the reason
+"""
+
+import difflib
+import errno
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class L2LError(Exception):
+    """The root of all exceptions that l2l raises on purpose."""
+
+
+class UserError(L2LError):
+    """The user's input is wrong; the message says place, expected, got and remedy."""
+
+
+class SpaceError(UserError, ValueError):
+    """A parameter, a condition or a constraint of a space is wrong."""
+
+
+class OptionError(UserError, ValueError):
+    """An option of a plugin or of the experiment is wrong."""
+
+
+class ConfigError(UserError):
+    """An experiment file is wrong.
+
+    Args:
+        file: The file.
+        key: The place in it, dotted (`"parameters.g.low"`), or "" for the whole file.
+        problem: What was expected and what came.
+        line: Of the file, from 1, where it is known.
+    """
+
+    def __init__(self, file: str | Path, key: str, problem: str, line: int | None = None) -> None:
+        self.file = Path(file)
+        self.key = key
+        self.problem = problem
+        self.line = line
+        place = f"{file}:{line}" if line else f"{file}"
+        if key:
+            place = f"{place}: {key}"
+        super().__init__(f"{place}: {problem}")
+
+
+class NotFoundError(UserError):
+    """No plugin, file, run, individual or trial of that name."""
+
+
+class DifferentExperiment(UserError):
+    """The run folder holds a different experiment; the message names each difference."""
+
+
+class ChangedOptimizee(UserError):
+    """The optimizee's fingerprint is not the one that the run began with."""
+
+
+class Locked(UserError):
+    """Another leader works in this run folder; the message names it."""
+
+
+class MissingPart(UserError, ImportError):
+    """An optional part is not installed.
+
+    Args:
+        part: What is missing, as a user knows it ("NEST").
+        remedy: What to type ("pip install 'l2l[nest]'").
+    """
+
+    def __init__(self, part: str, remedy: str) -> None:
+        super().__init__(f"{part} is not installed here; install it with: {remedy}")
+
+
+class ContractError(L2LError):
+    """A plugin broke its contract; the message names the plugin."""
+
+
+class TellOrderError(ContractError, ValueError):
+    """`tell` came without `ask`, twice, or in another order than asked."""
+
+
+class RunFailed(L2LError):
+    """The run cannot go on, through no fault of its description."""
+
+
+class TrialFailed(RunFailed):
+    """A trial failed under `on_failure="raise"`, or more of them than `max_failures` allows."""
+
+
+class LauncherError(RunFailed):
+    """Workers could not be started, or refused the optimizee."""
+
+
+class ReplayError(RunFailed):
+    """In replay an optimizer asked for other individuals than the archived ones."""
+
+
+class StorageError(RunFailed):
+    """A file of the run could not be written or read: disk full, read-only, damaged."""
+
+
+class Invalid(L2LError):
+    """Raised by a model whose result has no meaning; the trial's status is `INVALID`.
+
+    Args:
+        reason: In a few words, for the table of failures ("silent", "diverged").
+    """
+
+    def __init__(self, reason: str = "invalid result") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def near(name: str, known: Iterable[str], what: str = "name") -> str:
+    """A sentence for an unknown name: the near ones, else all that there are.
+
+    Args:
+        name: What the user wrote.
+        known: What would have been right.
+        what: The kind of thing, in the singular ("parameter").
+    """
+    names = [str(one) for one in known]
+    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
+    if close:
+        return f"no {what} {name!r}; did you mean {' or '.join(map(repr, close))}?"
+    if not names:
+        return f"no {what} {name!r}; there are none"
+    listed = ", ".join(map(repr, names[:12])) + (", …" if len(names) > 12 else "")
+    return f"no {what} {name!r}; there are: {listed}"
+
+
+def storage_error(path: Path, action: str, error: OSError) -> StorageError:
+    """What a disk refused, as an error that says the place and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        why = "the disk is full" if error.errno == errno.ENOSPC else "the disk quota is used up"
+        remedy = "make room, then resume: nothing that was finished is lost"
+    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        why = "it is read-only" if error.errno == errno.EROFS else "permission denied"
+        remedy = "choose a directory that you may write to, or change its permissions"
+    elif error.errno == errno.EFBIG:
+        why = "it would become larger than files may be here"
+        remedy = "raise the limit (ulimit -f, or the file system's), then resume: nothing that was finished is lost"
+    else:
+        why = error.strerror or str(error)
+        remedy = "check the file system, then resume: nothing that was finished is lost"
+    return StorageError(f"{path}: cannot {action} it: {why}; {remedy}")

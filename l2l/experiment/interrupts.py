@@ -1,0 +1,65 @@
+"""Ctrl-C and the batch system's signals, noted and not obeyed on the spot."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self
+
+_CLEAN = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "SIGUSR1": "SIGUSR1", "SIGHUP": "SIGHUP"}
+
+
+class Interrupts:
+    """While entered, notes the first of these signals; a second SIGINT raises at once.
+
+    SIGHUP comes where a terminal closes, and is left alone where `nohup` has it ignored. Outside the main thread all
+    are left alone.
+    """
+
+    def __init__(self) -> None:
+        self.received: str | None = None
+        self._before: dict[int, Any] = {}
+        self._raises = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for name in _CLEAN:
+                number = getattr(signal, name, None)
+                if number is not None and not (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if self.received is not None and name == "SIGINT":
+            raise KeyboardInterrupt
+        self.received = self.received or name
+        self._check()
+
+    def _check(self) -> None:
+        if self._raises and self.reason:
+            raise KeyboardInterrupt(self.reason)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within, nothing is lost by stopping where it is: signals raise.
+
+        Raises:
+            KeyboardInterrupt: With the reason, also for one that came before.
+        """
+        self._raises = True
+        try:
+            self._check()
+            yield
+        finally:
+            self._raises = False
+
+    @property
+    def reason(self) -> str | None:
+        """What was received, in words; None while nothing was."""
+        return _CLEAN[self.received] if self.received else None

@@ -1,0 +1,328 @@
+"""The leader of a run: opens its folder, resumes what it holds, runs the loop, and leaves all of it on the disk."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from l2l import document
+from l2l.archive import Archive, records_of
+from l2l.errors import ChangedOptimizee, StorageError, UserError, storage_error
+from l2l.experiment.experiment import Experiment
+from l2l.experiment.identity import check_same, resolved
+from l2l.experiment.interrupts import Interrupts
+from l2l.experiment.loops import generational, steady
+from l2l.experiment.plan import Plan
+from l2l.experiment.progress import Progress, Watcher
+from l2l.experiment.recorder import Recorder
+from l2l.experiment.replay import Past, bury, load, replay
+from l2l.experiment.run import Run, Stopped
+from l2l.experiment.validation import validate
+from l2l.journal import Journal, read_journal, remove_journal
+from l2l.launcher import Description
+from l2l.lock import RunLock
+from l2l.memo import Elsewhere
+from l2l.optimizer import Optimizer
+from l2l.provenance import Fingerprint, environment, fingerprint, versions
+from l2l.stop import Standing, Stop
+from l2l.trajectory import Trajectory
+
+FORMAT = "l2l-trajectory"
+
+
+def lead(experiment: Experiment, watcher: Watcher | None, *, accept_changes: bool, adopt: bool) -> Trajectory:
+    """Run an experiment in its folder; see `Experiment.run`."""
+    if os.environ.get("L2L_WORKER"):
+        raise UserError(
+            "Experiment.run was called while an evaluating process imported this file; "
+            'guard it with: if __name__ == "__main__":'
+        )
+    folder = experiment.directory.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(folder, "create", error) from None
+    with RunLock(folder), Interrupts() as interrupts, _one_blas_thread():
+        print_of = fingerprint(experiment.optimizee)
+        begun = _begun(folder)
+        if begun is not None:
+            check_same(experiment, document.parse(begun["experiment"], folder / "experiment.yaml").data, folder)
+            _check_optimizee(begun, print_of, accept_changes, folder)
+            if _over(experiment, folder):
+                _tidy(folder)
+                return Trajectory(folder)
+        session = _Session(experiment, folder, print_of, begun, interrupts, watcher)
+        reason = session.run(accept_changes, adopt)
+    if reason == "Ctrl-C":
+        raise KeyboardInterrupt
+    return Trajectory(folder)
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Other numbers of threads give other last bits."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def _begun(folder: Path) -> dict[str, Any] | None:
+    """How the run in a folder began, with the fingerprint of its last segment; None for a new folder."""
+    begun: dict[str, Any] | None = None
+    for kind, data in _records(folder):
+        if kind == "run":
+            begun = dict(data)
+        elif kind == "segment" and begun is not None:
+            begun |= {"fingerprint": data["fingerprint"], "parts": data["parts"]}
+    return begun
+
+
+def _records(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the folder's journal has, or else its archive."""
+    some = False
+    for _, kind, data in read_journal(folder / "journal"):
+        some = True
+        yield kind, data
+    if not some and (folder / "trajectory.h5").exists():
+        yield from records_of(folder / "trajectory.h5")
+
+
+def _check_optimizee(begun: dict[str, Any], now: Fingerprint, accept: bool, folder: Path) -> None:
+    differences = now.differences(begun["parts"])
+    if differences and not accept:
+        raise ChangedOptimizee(
+            f"{folder}: the optimizee has changed since this run began ({', '.join(differences)}): what it finds now "
+            "does not go with what it found. Take the change back, begin a new run, or go on with --accept-changes; "
+            'a class can also say itself what counts as a change: revision = "2"'
+        )
+
+
+def _over(experiment: Experiment, folder: Path) -> bool:
+    """Whether the run is finished and would not go on under the experiment's rules."""
+    if (folder / "journal").exists() and any((folder / "journal").iterdir()):
+        return False
+    run = Trajectory(folder)
+    if not run.finished:
+        return False
+    if rules := experiment.validation:
+        wanted = len(run.ranked(rules.best)) * rules.trials
+        if len(run.validation) < wanted:
+            return False
+    return run.reason.startswith("optimizer: ") or _standing_reached(experiment, run)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a finished run needs no longer, and what a kill may have left of it."""
+    shutil.rmtree(folder / "journal.removed", ignore_errors=True)
+    (folder / "trajectory.before.h5").unlink(missing_ok=True)
+
+
+def _standing_reached(experiment: Experiment, run: Trajectory) -> bool:
+    standing = Standing(
+        generations=len(run.generations),
+        individuals=len(run.individuals),
+        trials=len(run.individuals) * experiment.trials_per_individual,
+        best=run.best_cost,
+        stagnant=run.stagnant,
+    )
+    goals = Stop.goals(experiment.optimizee.objectives, experiment.weights is not None)
+    return experiment.stop.reached(standing, goals) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """One process lifetime of a run's leader.
+
+    Args:
+        experiment: To be run.
+        folder: Its folder, absolute.
+        print_of: The optimizee's fingerprint, without its version.
+        begun: How the run in the folder began, or None.
+        interrupts: Looked at while waiting.
+        watcher: Is told the progress, or None.
+    """
+
+    experiment: Experiment
+    folder: Path
+    print_of: Fingerprint
+    begun: dict[str, Any] | None
+    interrupts: Interrupts
+    watcher: Watcher | None
+
+    def run(self, accept_changes: bool, adopt: bool) -> str:
+        """All of it; the reason of its end."""
+        experiment = self.experiment
+        if self.watcher:
+            self.watcher(Progress("starting"))
+        with ExitStack() as stack:
+            launcher = stack.enter_context(experiment.launcher_for())
+            launcher.start(experiment.optimizee, experiment.resources, self.folder)
+            import_module("h5py")  # which the archive needs, while the workers come up
+            with self.interrupts.at_once():
+                said = launcher.describe()
+            plan, optimizer = self._plan(said)
+            if launcher.whole_generation and plan.steady_state:
+                raise UserError(
+                    f"launcher: {type(launcher).__name__} runs whole generations; the optimizer is steady-state"
+                )
+            self._check_version(plan, said, accept_changes)
+            self._restore_journal()
+            journal = stack.enter_context(Journal(self.folder / "journal"))
+            run = Run(
+                plan,
+                optimizer,
+                launcher,
+                Recorder(journal, Archive(self.folder)),
+                elsewhere=self._elsewhere(plan),
+                interrupts=self.interrupts,
+                watcher=self.watcher,
+            )
+            past = load(run, self.folder / "journal")
+            self._begin(run, past, said)
+            return self._carry_out(run, past, adopt)
+
+    def _plan(self, said: Description) -> tuple[Plan, Optimizer]:
+        experiment = self.experiment
+        optimizee = experiment.optimizee
+        space = experiment.narrowed(said.space)
+        optimizer = experiment.optimizer_for(space)
+        plan = Plan(
+            folder=self.folder,
+            space=space,
+            objectives=tuple(optimizee.objectives),
+            observables=dict(optimizee.observables),
+            stochastic=optimizee.stochastic,
+            fingerprint=self.print_of.with_version(said.version),
+            trials=experiment.trials_per_individual,
+            seed=experiment.seed,
+            seeding=experiment.seeding,
+            aggregate=experiment.aggregate,
+            weights=experiment.weight_list(optimizer),
+            stop=experiment.stop,
+            resources=experiment.resources,
+            on_failure=experiment.on_failure,
+            retries=experiment.retries,
+            max_failures=experiment.max_failures,
+            keep=experiment.keep,
+            validate=experiment.validation,
+            population=optimizer.population,
+            steady_state=optimizer.steady_state,
+        )
+        return plan, optimizer
+
+    def _check_version(self, plan: Plan, said: Description, accept: bool) -> None:
+        if self.begun and self.begun["fingerprint"] != plan.fingerprint and not accept:
+            raise ChangedOptimizee(
+                f"{self.folder}: the optimizee's version() says {said.version!r}, which is another one than when this "
+                "run began: go on where that version is installed, begin a new run, or go on with --accept-changes"
+            )
+
+    def _restore_journal(self) -> None:
+        """Turn the archive of a finished run that is extended back into a journal, and set it aside."""
+        folder, archive = self.folder / "journal", self.folder / "trajectory.h5"
+        if self.begun is None or any(True for _ in read_journal(folder)):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        partial = self.folder / "journal.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        with Journal(partial) as journal:
+            for kind, data in records_of(archive):
+                journal.append(kind, data)
+            journal.sync()
+        partial.rename(folder)
+        archive.rename(self.folder / "trajectory.before.h5")
+
+    def _elsewhere(self, plan: Plan) -> Elsewhere | None:
+        paths = self.experiment.memo
+        if not paths:
+            return None
+        resources = (plan.resources.ranks, plan.resources.threads)
+        return Elsewhere(paths, plan.fingerprint, plan.stochastic, resources, self.print_of.parts)
+
+    def _begin(self, run: Run, past: Past, said: Description) -> None:
+        """Record what is run, and by what."""
+        plan = run.plan
+        data = resolved(self.experiment, self.folder)
+        document.write(self.folder / "experiment.yaml", data)
+        if self.begun is None:
+            run.recorder.log("run", _description_of(plan, data) | {"parts": dict(self.print_of.parts)})
+        run.segment = past.segments
+        run.trials.memo_rows = dict(past.memos)
+        place = environment(self.print_of.sources)
+        run.recorder.log(
+            "segment",
+            {
+                "number": run.segment,
+                **place,
+                "versions": place["versions"] | said.versions,
+                "fingerprint": plan.fingerprint,
+                "parts": dict(self.print_of.parts),
+                "version": said.version,
+                "experiment": document.dump(data),
+            },
+        )
+        run.recorder.sync()
+
+    def _carry_out(self, run: Run, past: Past, adopt: bool) -> str:
+        try:
+            replay(run, self.folder / "journal", adopt)
+            bury(run, past.killers)
+            run.show("running")
+            try:
+                reason = (steady if run.plan.steady_state else generational)(run)
+                if run.optimizer.finished == reason:
+                    reason = f"optimizer: {reason}"
+                if run.plan.validate:
+                    validate(run, past)
+            except Stopped as stopped:
+                self._end(run, stopped.reason, finished=False)
+                return stopped.reason
+            self._end(run, reason, finished=True)
+            return reason
+        except StorageError:
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            self._end(run, f"{type(error).__name__}: {error}", finished=False)
+            raise
+
+    def _end(self, run: Run, reason: str, *, finished: bool) -> None:
+        run.show("stopping", message=reason)
+        run.launcher.stop()
+        run.recorder.log(
+            "stopped", {"segment": run.segment, "reason": reason, "finished": finished, "time": time.time()}
+        )
+        run.recorder.sync()
+        run.recorder.archive.commit(force=True)
+        if finished and run.recorder.archive.finish():
+            run.recorder.journal.close()
+            remove_journal(self.folder / "journal")
+            _tidy(self.folder)
+        run.show("finished" if finished else "stopped", message=reason)
+
+
+def _description_of(plan: Plan, data: dict[str, Any]) -> dict[str, Any]:
+    observables = {
+        name: {"shape": list(one.shape), "dtype": str(one.dtype), "unit": one.unit, "ragged": one.ragged}
+        for name, one in plan.observables.items()
+    }
+    return {
+        "format": FORMAT,
+        "l2l": versions()["l2l"],
+        "experiment": document.dump(data),
+        "seed": plan.seed,
+        "fingerprint": plan.fingerprint,
+        "space": plan.space.to_dict(),
+        "objectives": [[one.name, one.maximize, one.unit] for one in plan.objectives],
+        "observables": observables,
+        "stochastic": plan.stochastic,
+        "trials": plan.trials,
+        "seeding": plan.seeding,
+        "steady_state": plan.steady_state,
+        "population": plan.population,
+    }

@@ -1,0 +1,120 @@
+"""The outer loop, twice: whole generations, and steady state."""
+
+import math
+from collections.abc import Iterator
+from itertools import islice
+
+from l2l.experiment.run import Run
+
+_CHUNK = 4096
+"""Trials of a generation that are handed out at once, so that a large one never stands whole in memory."""
+_AHEAD = 32
+"""Trials a slot that go out before the others of a generation are prepared."""
+_ROUND = 0.02
+"""Seconds in which trials that are back are noted, told, and others asked."""
+_DEEPEST = 64
+
+
+def generational(run: Run) -> str:
+    """Ask, run, tell, generation by generation; the reason of its end.
+
+    Raises:
+        Stopped: Before its end.
+    """
+    while True:
+        if run.tally.told_since:
+            run.close_generation()
+        if not run.pending:
+            reason = run.why_stop()
+            if reason:
+                return reason
+            if not run.ask(ahead=_AHEAD * run.launcher.slots):
+                return run.optimizer.finished or "the optimizer asks nothing more"
+        numbers = list(run.pending)
+        todo = run.trials.missing(numbers)
+        _refill(run, todo)
+        while run.trials.flight:
+            run.wait()
+            _refill(run, todo)
+        run.check_time()
+        run.tell(numbers)
+
+
+def _refill(run: Run, todo: Iterator[tuple[int, int]]) -> None:
+    """Keep the launcher's backlog between half a chunk and a whole one; without a guard, its slots filled."""
+    flight = run.trials.flight
+    limit = _CHUNK if run.trials.guarded else run.launcher.slots
+    if len(flight) <= limit // 2 or not run.trials.guarded:
+        run.trials.launch(list(islice(todo, limit - len(flight))))
+
+
+def steady(run: Run) -> str:
+    """Ask one for each that is told, so that no worker waits; the reason of its end.
+
+    Raises:
+        Stopped: Before its end.
+    """
+    if len(run.tally.told_since) >= run.plan.population:  # killed between the two notes
+        run.close_generation()
+    run.trials.launch(list(run.trials.missing(list(run.pending))))
+    _tell_complete(run, list(run.pending))
+    while True:
+        reason = run.why_stop()
+        if reason:
+            break
+        asked = _ask_more(run)
+        _tell_complete(run, asked)
+        if run.trials.flight:
+            final = run.wait()
+            _tell_complete(run, run.pending.concerned({one.index for one in final}))
+        elif not asked:
+            reason = run.optimizer.finished or run.why_stop() or "the optimizer asks nothing more"
+            break
+    if run.tally.told_since:
+        run.close_generation()
+    return reason
+
+
+def _ask_more(run: Run) -> list[int]:
+    """Fill the launcher's slots, and a little more so that none runs dry."""
+    room = _backlog(run) - len(run.trials.flight)
+    wanted = -(-room // run.plan.trials)
+    wanted = min(wanted, _allowed(run) - run.tally.told - len(run.pending))
+    if wanted <= 0:
+        return []
+    numbers = run.ask(wanted)
+    run.trials.launch(list(run.trials.missing(numbers)))
+    return numbers
+
+
+def _backlog(run: Run) -> int:
+    """Trials out at once: two a slot, more where they are shorter than what keeps this process from handing out."""
+    if not run.trials.guarded:
+        return run.launcher.slots
+    seconds = run.tally.seconds_per_trial
+    depth = 1 + math.ceil(max(_ROUND, 1.5 * run.recorder.takes) / seconds) if seconds else 2
+    return run.launcher.slots * min(depth, _DEEPEST)
+
+
+def _allowed(run: Run) -> int:
+    """Individuals that may be asked before a rule certainly ends the run."""
+    stop, plan = run.plan.stop, run.plan
+    limits = [1 << 62]
+    if stop.individuals is not None:
+        limits.append(stop.individuals)
+    if stop.trials is not None:
+        limits.append(-(-stop.trials // plan.trials))
+    if stop.generations is not None:
+        limits.append(stop.generations * plan.population)
+    return min(limits)
+
+
+def _tell_complete(run: Run, numbers: list[int]) -> None:
+    """Tell those that are complete, closing a generation wherever `population` are told."""
+    complete = [number for number in numbers if run.pending.complete(number)]
+    while complete:
+        room = run.plan.population - len(run.tally.told_since)
+        now, complete = complete[:room], complete[room:]
+        run.tell(now)
+        if len(run.tally.told_since) >= run.plan.population:
+            run.close_generation()

@@ -1,0 +1,73 @@
+"""Events go to the journal at once, and to the archive when there is time."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from l2l.archive import Archive
+from l2l.journal import Journal, Position
+
+_SYNC_EVERY = 0.05
+_SHARE = 20.0
+"""A sync that takes long is followed by a pause that is so many times longer."""
+
+
+class Recorder:
+    """Notes events.
+
+    The records of a journal's file reach the disk in order. So an event may take effect in this process before it is
+    synced: whatever follows from it stands behind it, and is lost with it if the power fails. A kill loses nothing.
+
+    Args:
+        journal, archive: Of the run's folder.
+    """
+
+    def __init__(self, journal: Journal, archive: Archive) -> None:
+        self.journal = journal
+        self._archive = archive
+        self._noted: list[tuple[str, Mapping[str, Any], Position]] = []
+        self._dirty = False
+        self._next_sync = 0.0
+        self._sync_takes = self._commit_takes = 0.0
+
+    def log(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Append an event to the journal, and queue it for the archive.
+
+        Args:
+            kind: Of the event.
+            data: Of the event; its arrays must not change any more.
+        """
+        self._noted.append((kind, data, self.journal.append(kind, data)))
+        self._dirty = True
+
+    @property
+    def archive(self) -> Archive:
+        """The archive, with all events so far."""
+        for event in self._noted:
+            self._archive.add(*event)
+        self._noted.clear()
+        return self._archive
+
+    def sync(self) -> None:
+        """Bring the journal to the disk."""
+        if self._dirty:
+            begin = time.monotonic()
+            self.journal.sync()
+            self._dirty = False
+            now = time.monotonic()
+            self._sync_takes = now - begin
+            self._next_sync = now + max(_SYNC_EVERY, _SHARE * self._sync_takes)
+
+    def keep_up(self) -> None:
+        """Sync and commit what has come, at most as often as is useful; best while workers have something to do."""
+        if time.monotonic() >= self._next_sync:
+            self.sync()
+        if self.archive.due:
+            begin = time.monotonic()
+            self._archive.commit()
+            self._commit_takes = time.monotonic() - begin
+
+    @property
+    def takes(self) -> float:
+        """Seconds that the next `keep_up` is expected to take."""
+        return self._sync_takes + (self._commit_takes if self._archive.due else 0.0)

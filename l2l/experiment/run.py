@@ -1,0 +1,262 @@
+"""One process lifetime of a run: the steps that both loops, generational and steady-state, are made of."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l2l.errors import TrialFailed
+from l2l.experiment.interrupts import Interrupts
+from l2l.experiment.pending import Pending
+from l2l.experiment.plan import Plan
+from l2l.experiment.progress import Progress, State, Watcher
+from l2l.experiment.recorder import Recorder
+from l2l.experiment.scoring import score
+from l2l.experiment.tally import Tally
+from l2l.experiment.trials import Trials
+from l2l.individual import Individual
+from l2l.launcher import Launcher
+from l2l.memo import Book, Elsewhere
+from l2l.optimizer import Optimizer
+from l2l.seeding import entropies
+from l2l.stop import Stop
+from l2l.values import Evaluation, Status
+
+_POLL = 0.2
+_SHOW_EVERY = 0.1
+
+
+class Stopped(Exception):
+    """The run stops before its end and can be resumed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Run:
+    """The state of a run, and its steps.
+
+    Args:
+        plan: What is to be run.
+        optimizer: Fresh.
+        launcher: Started.
+        recorder: Of the run's folder.
+        elsewhere: Earlier runs, or None.
+        interrupts: Looked at while waiting.
+        watcher: Is told the progress, or None.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        optimizer: Optimizer,
+        launcher: Launcher,
+        recorder: Recorder,
+        *,
+        elsewhere: Elsewhere | None,
+        interrupts: Interrupts,
+        watcher: Watcher | None,
+    ) -> None:
+        self.plan = plan
+        self.optimizer = optimizer
+        self.launcher = launcher
+        self.recorder = recorder
+        self.interrupts = interrupts
+        self.watcher = watcher
+        wanted = {name: plan.observables[name] for name in optimizer.observables}
+        self.book = Book(plan.trials, len(plan.objectives), wanted)
+        self.pending = Pending(self.book)
+        self.tally = Tally(plan)
+        self.trials = Trials(
+            plan,
+            launcher,
+            recorder,
+            book=self.book,
+            pending=self.pending,
+            tally=self.tally,
+            wanted=tuple(wanted),
+            elsewhere=elsewhere,
+        )
+        self.segment = 0
+        self.events = 0
+        self._generation_started = time.time()
+        self._begun = self._shown = time.monotonic()
+
+    # --- ask -------------------------------------------------------------------------------------------------------
+
+    def ask(self, n: int | None = None, ahead: int = 0) -> list[int]:
+        """Ask the optimizer and note it; the numbers of the new individuals, none where it asks nothing.
+
+        Args:
+            n: As the optimizer's.
+            ahead: So many go out before the others are prepared, where handing out notes nothing: what comes of them
+                is noted behind all that was asked.
+        """
+        individuals = list(self.optimizer.ask(n))
+        if not individuals:
+            return []
+        first = self.tally.told + len(self.pending)
+        numbers: list[int] = []
+        if ahead and self.trials.silent:
+            numbers = self.admit(individuals[:ahead], self.plan.space.columns(individuals[:ahead]))
+            self.trials.launch(list(self.trials.missing(numbers)))
+        columns = self.plan.space.columns(individuals)
+        done = len(numbers)
+        numbers += self.admit(individuals[done:], {name: column[done:] for name, column in columns.items()})
+        same_as = np.array([self.pending.same_as.get(number, -1) for number in numbers], dtype=np.int64)
+        asked = {"first": first, "columns": columns, "same_as": same_as, "event": self.events, "time": time.time()}
+        self.recorder.log("asked", asked)
+        self.events += 1
+        return numbers
+
+    def admit(
+        self,
+        individuals: Sequence[Individual],
+        columns: Mapping[str, NDArray[Any]],
+        same_as: NDArray[np.int64] | None = None,
+    ) -> list[int]:
+        """Number individuals that were asked.
+
+        Args:
+            individuals: (n,).
+            columns: Name → (n, …) values of their parameters.
+            same_as: As the journal has it, in replay.
+        """
+        plan, generation = self.plan, self.tally.standing.generations
+        first = self.tally.told + len(self.pending)
+        tag = generation if plan.seeding == "generation" and plan.stochastic else None
+        found = self.book.add(first, individuals, columns, tag)
+        keys = [one.key for one in individuals]
+        if plan.trials > 1:
+            keys = [key for key in keys for _ in range(plan.trials)]
+        repeats = np.tile(np.arange(plan.trials), len(individuals))
+        words = entropies(plan.seed, plan.seeding, keys, repeats, generation)
+        feasible = plan.space.feasible(individuals)
+        known = found if same_as is None else same_as
+        return self.pending.add(first, individuals, known, feasible, words.reshape(-1, plan.trials, 4))
+
+    # --- run -------------------------------------------------------------------------------------------------------
+
+    def wait(self) -> list[Evaluation]:
+        """Bring to the disk what is due, then wait for results and note them; those that are final.
+
+        Once we are told to stop, what fails may fail by that, and is not noted: a batch system tells the programs too.
+
+        Raises:
+            Stopped: A signal came, or the walltime is over.
+        """
+        self.recorder.keep_up()
+        evaluations = self.launcher.collect(_POLL)
+        if self.interrupts.reason:
+            evaluations = [one for one in evaluations if one.status == Status.OK]
+        final = self.trials.take(evaluations)
+        self.check_time()
+        if time.monotonic() - self._shown > _SHOW_EVERY:
+            self.show("running")
+        return final
+
+    def check_time(self) -> None:
+        """Stop where a signal came or the walltime is over.
+
+        Raises:
+            Stopped: With the reason.
+        """
+        if self.interrupts.reason:
+            raise Stopped(self.interrupts.reason)
+        walltime = self.plan.stop.walltime
+        if walltime is not None and time.monotonic() - self._begun > walltime:
+            raise Stopped(f"walltime of {walltime:g} s over")
+
+    # --- tell ------------------------------------------------------------------------------------------------------
+
+    def tell(self, numbers: Sequence[int], *, replayed: bool = False) -> None:
+        """Tell the optimizer of complete individuals, after noting it."""
+        pending = self.pending
+        scores = score(self.plan, self.book, pending.rows(numbers), pending.infeasible_of(numbers))
+        if not replayed:
+            told = {"individuals": np.array(numbers, dtype=np.int64), "event": self.events}
+            columns = {"fitness": scores.fitness, "spread": scores.spread, "status": scores.status}
+            self.recorder.log("told", {**told, **columns})
+        self.events += 1
+        individuals = {number: pending.individuals[number] for number in numbers}
+        costs = scores.costs if scores.costs.shape[1] > 1 else scores.costs[:, 0]
+        self.optimizer.tell(list(individuals.values()), costs, scores.results)
+        before = self.tally.best_number
+        improved = self.tally.tell(individuals, scores.costs, scores.fitness)
+        if self.plan.keep == "best" and scores.costs.shape[1] == 1:
+            for number in {before, *numbers} - {improved, self.tally.best_number, -1}:
+                self.trials.drop_folders_of(number)
+        pending.remove(numbers)
+
+    def close_generation(self, *, replayed: bool = False) -> None:
+        """Note that a generation is complete.
+
+        Raises:
+            TrialFailed: More trials failed than `max_failures` allows.
+        """
+        report = dict(self.optimizer.report())
+        if not replayed:
+            self.recorder.log(
+                "generation",
+                {
+                    "number": self.tally.standing.generations,
+                    "count": len(self.tally.told_since),
+                    "started": self._generation_started,
+                    "finished": time.time(),
+                    "best": self.tally.best,
+                    "report": {name: np.asarray(value, dtype=float) for name, value in report.items()},
+                },
+            )
+        self.tally.close_generation(report)
+        self._generation_started = time.time()
+        if not replayed:
+            self.show("running", complete=True)
+            self._check_failures()
+
+    def _check_failures(self) -> None:
+        tally, allowed = self.tally, self.plan.max_failures
+        share = tally.failures / tally.trials if tally.trials else 0.0
+        if share > allowed:
+            self.recorder.sync()
+            raise TrialFailed(
+                f"{tally.failures} of {tally.trials} trials failed ({share:.0%}), more than max_failures "
+                f"({allowed:.0%}) allows; l2l show {self.plan.folder} --failures lists them"
+            )
+
+    def why_stop(self) -> str | None:
+        """The rule that ends the run now, or None."""
+        goals = Stop.goals(self.plan.objectives, self.plan.weights is not None)
+        return self.plan.stop.reached(self.tally.standing, goals)
+
+    # --- show ------------------------------------------------------------------------------------------------------
+
+    def show(self, state: State, *, complete: bool = False, message: str = "") -> None:
+        """Tell the watcher where the run stands."""
+        self._shown = time.monotonic()
+        if self.watcher is None:
+            return
+        own = self.pending.simulated(self.pending)
+        tally, standing = self.tally, self.tally.standing
+        self.watcher(
+            Progress(
+                state,
+                generation=standing.generations - complete,
+                generations=self.plan.stop.generations,
+                done=int(self.book.known(own).sum()),
+                total=len(own) * self.plan.trials,
+                individuals=standing.individuals,
+                trials=tally.trials,
+                simulated=tally.simulated,
+                cached=tally.cached,
+                failures=tally.failures,
+                best=tuple(tally.best.tolist()),
+                best_individual=tally.best_individual,
+                report=tally.report,
+                seconds=self._shown - self._begun,
+                complete=complete,
+                message=message,
+            )
+        )

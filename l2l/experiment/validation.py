@@ -1,0 +1,71 @@
+"""Fresh trials of the winners, at the end."""
+
+import numpy as np
+
+from l2l.experiment.columns import finished_record
+from l2l.experiment.pending import TrialId
+from l2l.experiment.replay import Past
+from l2l.experiment.run import Run
+from l2l.individual import Individual
+from l2l.seeding import as_ints, entropies
+from l2l.trajectory import Trajectory
+from l2l.values import Evaluation, Trial
+
+
+def validate(run: Run, past: Past) -> None:
+    """Run further trial numbers of the best individuals, and note them apart.
+
+    Args:
+        run: At its end.
+        past: With the validations that earlier process lifetimes finished.
+
+    Raises:
+        Stopped: A signal came; what is finished counts.
+        TrialFailed: A trial is lost again and again.
+    """
+    rules = run.plan.validate
+    assert rules is not None
+    run.recorder.sync()
+    run.recorder.archive.commit(force=True)
+    done = {
+        (index, number)
+        for record in past.validated
+        for index, number, final in zip(
+            record["index"].tolist(), record["number"].tolist(), record["final"].tolist(), strict=True
+        )
+        if final
+    }
+    trials = [
+        trial
+        for winner in Trajectory(run.plan.folder).ranked(rules.best)
+        for trial in _trials(run, winner.number, run.plan.space.individual(dict(winner)), rules.trials)
+        if trial.id not in done
+    ]
+    flight = {trial.id: trial for trial in trials}
+    run.launcher.submit(trials)
+    while flight:
+        evaluations = [one for one in run.launcher.collect(0.2) if one.id in flight]
+        run.check_time()
+        if evaluations:
+            _take(run, evaluations, flight)
+        run.show("validating", message=f"{len(trials) - len(flight)} of {len(trials)} fresh trials of the winners")
+
+
+def _take(run: Run, evaluations: list[Evaluation], flight: dict[TrialId, Trial]) -> None:
+    own = [flight.pop(one.id) for one in evaluations]
+    again = [run.trials.repeated(one, trial) for one, trial in zip(evaluations, own, strict=True)]
+    run.recorder.log("validation", finished_record(evaluations, own, [one is None for one in again], run.plan))
+    run.trials.drop_folders(evaluations)
+    repeated = [one for one in again if one is not None]
+    flight |= {trial.id: trial for trial in repeated}
+    run.launcher.submit(repeated)
+
+
+def _trials(run: Run, index: int, individual: Individual, count: int) -> list[Trial]:
+    plan = run.plan
+    numbers = np.arange(plan.trials, plan.trials + count)
+    words = entropies(plan.seed, plan.seeding, [individual.key] * count, numbers, run.tally.standing.generations)
+    return [
+        Trial(individual, int(number), entropy, index, resources=plan.resources, root=plan.folder / "trials")
+        for number, entropy in zip(numbers, as_ints(words), strict=True)
+    ]

@@ -1,0 +1,129 @@
+"""The contract of launchers: they carry trials to where they run, and bring evaluations back."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from l2l.errors import OptionError
+from l2l.optimizee import Optimizee
+from l2l.plugin import Plugin
+from l2l.space import ParameterSpace
+from l2l.values import Evaluation, Resources, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What an evaluating process said of the optimizee.
+
+    Args:
+        version: Of the optimizee.
+        space: Of the optimizee.
+        versions: Part → version, for the provenance of the run (python, numpy, the simulator).
+    """
+
+    version: str
+    space: ParameterSpace
+    versions: dict[str, str]
+
+
+class Launcher(Plugin, ABC):
+    """Runs trials somewhere. A context manager: leaving it stops everything that it started.
+
+    Life: `start`, then `submit` and `collect` in any order, then `stop`. All methods are called from one thread.
+    """
+
+    guards: frozenset[str] = frozenset()
+    """What a trial is guarded from: "crash", "timeout", "memory". Asking for a missing one is an error."""
+    whole_generation: ClassVar[bool] = False
+    """Whether it needs a generation at once, and so refuses steady state."""
+    communicators: ClassVar[bool] = False
+    """Whether it can give a trial several MPI ranks."""
+    slots: int = 1
+    """Trials that can run at once; known after `start`."""
+
+    @classmethod
+    def detect(cls) -> bool:
+        """Whether this process runs under it (several MPI ranks, say)."""
+        return False
+
+    @abstractmethod
+    def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
+        """Start the evaluating processes; does not wait for them.
+
+        Args:
+            optimizee: What they evaluate; they build it anew from its reference and options.
+            resources: What each trial may use.
+            folder: The run's folder (`logs/` below it takes what workers write); None for a temporary one.
+
+        Raises:
+            LauncherError: They cannot be started.
+            OptionError: The resources ask for a guard or for ranks that it does not have.
+        """
+
+    @abstractmethod
+    def describe(self) -> Description:
+        """What the first evaluating process says of the optimizee; waits for it.
+
+        Raises:
+            LauncherError: It did not come up; the message has what it wrote.
+            ChangedOptimizee: Its fingerprint differs from the leader's.
+        """
+
+    @abstractmethod
+    def submit(self, trials: Sequence[Trial]) -> None:
+        """Take trials to be run; any number, never blocks. The order is a wish."""
+
+    @abstractmethod
+    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+        """What has come back; waits for at least one.
+
+        Args:
+            timeout: Seconds; after that an empty list. None waits as long as trials are out.
+
+        Returns:
+            At most one evaluation a submitted trial, in any order; empty at once where none is out.
+        """
+
+    @abstractmethod
+    def cancel(self, trials: Sequence[Trial]) -> None:
+        """Forget these; those not started never run, the others' evaluations are dropped."""
+
+    @abstractmethod
+    def stop(self, grace: float = 0.0) -> None:
+        """End all; leaves no process behind. May be called twice.
+
+        Args:
+            grace: Seconds that running trials get to end; what they give is lost all the same.
+        """
+
+    def check(self, resources: Resources) -> None:
+        """Refuse resources that it cannot give or guard.
+
+        Args:
+            resources: What each trial may use.
+
+        Raises:
+            OptionError: Names what is asked for and which launchers have it.
+        """
+        name = type(self).__name__
+        if resources.ranks > 1 and not self.communicators:
+            raise OptionError(
+                f"resources.ranks: {name} runs each trial on one rank, got {resources.ranks}; "
+                "the launchers mpi and slurm give a trial several"
+            )
+        for guard, limit in (("timeout", resources.timeout), ("memory", resources.memory)):
+            if limit is not None and guard not in self.guards:
+                raise OptionError(
+                    f"resources.{guard}: {name} cannot guard it, got {limit}; leave it out, or use the launcher local"
+                )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

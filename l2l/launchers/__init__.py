@@ -1,0 +1,1 @@
+"""Launchers: they carry the inner loop to where it runs."""

@@ -1,0 +1,218 @@
+"""The contract of the outer loop's algorithms: ask and tell."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from l2l.errors import OptionError, ReplayError, TellOrderError
+from l2l.individual import Individual
+from l2l.plugin import Plugin
+from l2l.space import ParameterSpace
+from l2l.values import Results
+
+SAME = 1e-9
+"""Asks this close in the unit cube count as the same in replay."""
+
+
+class Optimizer(Plugin, ABC):
+    """Proposes individuals and learns from their costs.
+
+    A subclass implements `ask` and `tell`, begins `tell` with `costs = self._told(individuals, costs)` and ends
+    `ask` with `return self._asked(individuals)`, which keep the order of both. All randomness comes from
+    `self.rng`; global random state is neither read nor disturbed.
+
+    Args:
+        space: What is searched.
+        seed: Of `self.rng`; None takes the experiment's, or a fresh one outside an experiment.
+        initial: Individuals (or mappings, missing parameters at their default) to begin from.
+
+    Raises:
+        OptionError, SpaceError: An option or an initial individual is wrong.
+    """
+
+    multi_objective: bool = False
+    """Whether costs of several objectives are understood; an option may decide it."""
+    steady_state: bool = False
+    """Whether `ask(n)` and `tell` of any subset in any order are understood; an option may decide it."""
+    observables: tuple[str, ...] = ()
+    """Observables that `tell` wants in its results; checked when the experiment is built."""
+    finite: bool = False
+    """Whether it finishes by itself whatever it is told, so that no stop rule is needed."""
+    population: int = 1
+    """Individuals of a generation."""
+    _positional: ClassVar[int] = 1
+
+    def __init__(
+        self, space: ParameterSpace, *, seed: int | None = None, initial: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        if not isinstance(space, ParameterSpace):
+            raise OptionError(f"{type(self).__name__}: expected a ParameterSpace first, got {space!r}")
+        self.space = space
+        self.seed = seed
+        self.rng = np.random.default_rng(seed)
+        self.initial = [space.individual(values) for values in initial]
+        self.replayed_difference = 0.0
+        self._pending: list[Individual] = []
+        self._pending_points: list[NDArray[np.float64] | None] = []
+        self.told_points: list[NDArray[np.float64]] = []
+
+    @abstractmethod
+    def ask(self, n: int | None = None) -> Sequence[Individual]:
+        """The next individuals.
+
+        Args:
+            n: At most so many (steady state); None for the next whole generation.
+
+        Returns:
+            The individuals; empty once finished (or, in steady state, while nothing can be asked before a tell).
+
+        Raises:
+            OptionError: `n` was given to an optimizer that is not steady-state.
+        """
+
+    @abstractmethod
+    def tell(self, individuals: Sequence[Individual], costs: ArrayLike, results: Results | None = None) -> None:
+        """Learn from costs.
+
+        Args:
+            individuals: The whole generation as asked; in steady state any of those asked.
+            costs: (n,) or (n, m), lower is better, +inf where failed, never NaN.
+            results: What lies behind the costs, where the caller has it.
+
+        Raises:
+            TellOrderError: These individuals were not asked, or not in this order.
+        """
+
+    def reask(self, individuals: Sequence[Individual]) -> None:
+        """Be in the state as if `ask` had just returned these archived individuals.
+
+        The default asks, compares, and adopts the archived ones either way.
+
+        Raises:
+            ReplayError: What it would ask differs from them by more than 1e-9 in the unit cube.
+        """
+        before = list(self._pending)
+        asked = list(self.ask(len(individuals) if self.steady_state else None))
+        self._pending = before + list(individuals)
+        try:
+            self._compare(asked, individuals)
+        except ReplayError:
+            given = any(point is not None for point in self._pending_points[len(before) :])
+            points = self.space.encode(individuals) if given else [None] * len(individuals)
+            self._pending_points[len(before) :] = points
+            raise
+
+    def report(self) -> Mapping[str, float | NDArray[np.float64]]:
+        """What a user wants to see of each generation (sigma, hypervolume, …); the names never change."""
+        return {}
+
+    @property
+    def finished(self) -> str | None:
+        """Why there is nothing more to ask, in words; None while there is."""
+        return None
+
+    def _asked(self, individuals: Sequence[Individual], points: ArrayLike | None = None) -> list[Individual]:
+        """Remember what is asked, to check what is told.
+
+        Args:
+            individuals: Decoded from the points.
+            points: (n, d), of which `_told` leaves those of the individuals told in `self.told_points`.
+        """
+        self._pending.extend(individuals)
+        self._pending_points.extend([None] * len(individuals) if points is None else np.array(points, np.float64))
+        return list(individuals)
+
+    def _generation_only(self, n: int | None) -> None:
+        """Refuse `ask(n)` where only whole generations can be asked."""
+        if n is not None and not self.steady_state:
+            raise OptionError(
+                f"{type(self).__name__}.ask({n}): this optimizer asks whole generations; call ask() without a number"
+            )
+        if self._pending and not self.steady_state:
+            raise TellOrderError(
+                f"{type(self).__name__}.ask: tell the {len(self._pending)} individuals asked before, then ask again"
+            )
+
+    def _told(self, individuals: Sequence[Individual], costs: ArrayLike) -> NDArray[np.float64]:
+        """The costs as (n, m) after checking that these individuals were asked.
+
+        The points with which they were asked, if any, stand in `self.told_points` then, in the order told; equal
+        individuals are matched first asked, first told.
+
+        Raises:
+            TellOrderError: They were not.
+            ValueError: The costs have a wrong shape or contain NaN or -inf.
+        """
+        checked = np.array(costs, dtype=np.float64)
+        if checked.ndim == 1:
+            checked = checked[:, None]
+        name = type(self).__name__
+        if checked.ndim != 2 or len(checked) != len(individuals) or not checked.shape[1]:
+            raise ValueError(
+                f"{name}.tell: expected costs of shape ({len(individuals)},) or ({len(individuals)}, m), "
+                f"got {np.shape(costs)}"
+            )
+        if np.isnan(checked).any() or np.isneginf(checked).any():
+            raise ValueError(f"{name}.tell: costs must be finite or +inf, never NaN or -inf")
+        if checked.shape[1] > 1 and not self.multi_objective:
+            raise OptionError(
+                f"{name} minimizes one objective, got {checked.shape[1]}: give the experiment `weights`, one each"
+            )
+        if self.steady_state:
+            pending, points = list(self._pending), list(self._pending_points)
+            told = []
+            for individual in individuals:
+                if individual not in pending:
+                    raise TellOrderError(f"{name}.tell: {individual!r} was not asked, or was told already")
+                place = pending.index(individual)
+                del pending[place]
+                told.append(points.pop(place))
+            self._pending, self._pending_points = pending, points
+        else:
+            if list(individuals) != self._pending:
+                raise TellOrderError(
+                    f"{name}.tell: expected the {len(self._pending)} individuals of the generation, in the order "
+                    f"asked, got {_difference(individuals, self._pending)}"
+                )
+            told = self._pending_points
+            self._pending, self._pending_points = [], []
+        self.told_points = [point for point in told if point is not None]
+        return checked
+
+    def _compare(self, asked: Sequence[Individual], archived: Sequence[Individual]) -> None:
+        name = type(self).__name__
+        if len(asked) != len(archived):
+            raise ReplayError(f"{name} asks {len(asked)} individuals where the archive has {len(archived)}")
+        if list(asked) == list(archived):
+            return
+        differences = np.abs(self.space.encode(asked) - self.space.encode(archived)).max(axis=1, initial=0.0)
+        largest = float(differences.max())
+        self.replayed_difference = max(self.replayed_difference, largest)
+        if largest > SAME:
+            first = int(np.argmax(differences > SAME))
+            raise ReplayError(
+                f"{name} asks {_differing(asked[first], archived[first])} "
+                f"(individual {first} of {len(asked)} asked together; {differences[first]:.2g} apart in the unit cube)"
+            )
+
+
+def _differing(asked: Individual, archived: Individual) -> str:
+    """The first parameter in which two individuals differ, in words."""
+    for name in asked:
+        ours, theirs = np.asarray(asked[name]), np.asarray(archived[name])
+        for place in np.argwhere(ours != theirs).tolist():
+            component = f"[{','.join(map(str, place))}]" if place else ""
+            mine, other = ours[tuple(place)], theirs[tuple(place)]
+            return f"{name}{component} = {mine} where the archive has {other}"
+    return f"{asked!r} where the archive has {archived!r}"
+
+
+def _difference(told: Sequence[Individual], asked: Sequence[Individual]) -> str:
+    """How what was told differs from what was asked, in words."""
+    if len(told) != len(asked):
+        return f"{len(told)}"
+    place = next(place for place, (one, other) in enumerate(zip(told, asked, strict=True)) if one != other)
+    return f"{told[place]!r} at place {place}, where {asked[place]!r} was asked"

@@ -1,0 +1,27 @@
+"""The tables of the archive: their columns, and how events become rows."""
+
+from l2l.schema.columns import Column, Ragged, Rows, Values, height, joined, taken, texts
+from l2l.schema.fold import START, Fold
+from l2l.schema.layout import APPENDED, FORMAT, PENDING, REWRITTEN, VERSION, Layout, labels
+from l2l.schema.small import Small
+
+__all__ = [
+    "APPENDED",
+    "FORMAT",
+    "PENDING",
+    "REWRITTEN",
+    "START",
+    "VERSION",
+    "Column",
+    "Fold",
+    "Layout",
+    "Ragged",
+    "Rows",
+    "Small",
+    "Values",
+    "height",
+    "joined",
+    "labels",
+    "taken",
+    "texts",
+]

@@ -1,0 +1,9 @@
+"""Parameter spaces: what may vary, between which bounds, on which scale, under which conditions."""
+
+from l2l.space.categorical import Categorical, Fixed
+from l2l.space.designs import Grid
+from l2l.space.numeric import Integer, Real
+from l2l.space.parameter import Parameter
+from l2l.space.space import ParameterSpace
+
+__all__ = ["Categorical", "Fixed", "Grid", "Integer", "Parameter", "ParameterSpace", "Real"]

@@ -1,0 +1,265 @@
+"""Between the three forms of points: individuals, columns (one array a parameter), coordinates in the unit cube."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l2l.errors import SpaceError, near
+from l2l.individual import Individual
+from l2l.space.categorical import Categorical, Fixed
+from l2l.space.numeric import Integer, Real
+from l2l.space.parameter import Parameter
+from l2l.space.rounding import round_significant
+
+Floats = NDArray[np.float64]
+
+_CHUNK = 2**13  # numbers decoded at once: their temporaries are small enough to be reused, not mapped anew
+
+
+class Codec:
+    """The vectorized transformations of one space.
+
+    All components of all reals are one block of coordinates, those of all integers another, so that the cost
+    of a generation does not grow with the number of parameters.
+
+    Args:
+        parameters: Name → parameter, in the order of the coordinates.
+    """
+
+    def __init__(self, parameters: Mapping[str, Parameter]) -> None:
+        self.parameters = parameters
+        self.index = {name: place for place, name in enumerate(parameters)}
+        self.slices: dict[str, slice] = {}
+        self.dimension = 0
+        for name, parameter in parameters.items():
+            self.slices[name] = slice(self.dimension, self.dimension + parameter.width)
+            self.dimension += parameter.width
+        self.reals = _RealBlock({name: p for name, p in parameters.items() if isinstance(p, Real)}, self.slices)
+        self.integers = _IntegerBlock(
+            {name: p for name, p in parameters.items() if isinstance(p, Integer)}, self.slices
+        )
+        self.categories = {name: p for name, p in parameters.items() if isinstance(p, Categorical)}
+        self.fixed = {name: p for name, p in parameters.items() if isinstance(p, Fixed)}
+
+    def decode(self, points: Floats) -> dict[str, NDArray[Any]]:
+        """Coordinates (n, d), already clipped to [0, 1], to columns."""
+        columns: dict[str, NDArray[Any]] = {}
+        self.reals.decode(points, columns)
+        self.integers.decode(points, columns)
+        for name, parameter in self.categories.items():
+            columns[name] = points[:, self.slices[name]].argmax(axis=1).astype(code_type(len(parameter.choices)))
+        return columns | self.constants(len(points))
+
+    def constants(self, n: int) -> dict[str, NDArray[Any]]:
+        """The columns of the fixed parameters at n points."""
+        return {name: _constant_column(fixed, n) for name, fixed in self.fixed.items()}
+
+    def encode(self, columns: Mapping[str, NDArray[Any]], n: int) -> Floats:
+        """Columns of n points to coordinates (n, d)."""
+        points = np.zeros((n, self.dimension))
+        self.reals.encode(columns, points)
+        self.integers.encode(columns, points)
+        for name in self.categories:
+            points[np.arange(n), self.slices[name].start + columns[name].astype(np.intp)] = 1.0
+        return points
+
+    def columns(self, individuals: Sequence[Individual], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """The columns of some parameters.
+
+        Raises:
+            KeyError: An individual has other parameters than the space.
+            SpaceError: A value is none of the parameter's choices, or of another shape.
+        """
+        values = list(zip(*[self._row(individual) for individual in individuals], strict=True))
+        return {name: self._column(name, values[self.index[name]] if values else ()) for name in names}
+
+    def _row(self, individual: Individual) -> tuple[Any, ...]:
+        if individual._index is self.index:
+            return individual.row
+        if len(individual) != len(self.index):
+            for name in individual:
+                if name not in self.index:
+                    raise KeyError(near(name, self.index, "parameter"))
+        return tuple([individual[name] for name in self.index])
+
+    def _column(self, name: str, values: Sequence[Any]) -> NDArray[Any]:
+        parameter = self.parameters[name]
+        choices = parameter.codes
+        if isinstance(parameter, Fixed):
+            return _constant_column(parameter, len(values))
+        if choices is not None:
+            codes = {choice: code for code, choice in enumerate(choices)}
+            try:
+                return np.array([codes[value] for value in values], dtype=code_type(len(choices)))
+            except (KeyError, TypeError):
+                wrong = next(value for value in values if value not in choices)
+                raise SpaceError(f"parameter {name!r}: expected one of {choices!r}, got {wrong!r}") from None
+        try:
+            column = np.array(values, dtype=np.float64 if isinstance(parameter, Real) else np.int64)
+            return column.reshape(len(values), *parameter.shape)
+        except (ValueError, TypeError):
+            wrong = next((value for value in values if np.shape(value) != parameter.shape), values[0])
+            raise SpaceError(
+                f"parameter {name!r}: expected {parameter.kind} values of shape {parameter.shape}, got {wrong!r}"
+            ) from None
+
+    def individuals(
+        self, columns: Mapping[str, NDArray[Any]], n: int, active: Mapping[str, NDArray[np.bool_]]
+    ) -> list[Individual]:
+        """Columns of n points to individuals; where a parameter is not active its default stands."""
+        lists = [self._values(name, columns, n, active.get(name)) for name in self.parameters]
+        index, of = self.index, Individual.of
+        if not active:
+            return [of(index, row) for row in zip(*lists, strict=True)]
+        return [of(index, row, off) for row, off in zip(zip(*lists, strict=True), _inactive(active), strict=True)]
+
+    def _values(
+        self, name: str, columns: Mapping[str, NDArray[Any]], n: int, active: NDArray[np.bool_] | None
+    ) -> list[Any]:
+        parameter = self.parameters[name]
+        if isinstance(parameter, Fixed):
+            return [parameter.value] * n
+        column = columns[name]
+        if isinstance(parameter, Categorical):
+            values: list[Any] = list(map(parameter.choices.__getitem__, column.tolist()))
+        elif parameter.shape:
+            values = [_owned(row) for row in column]
+        else:
+            values = column.tolist()
+        if active is not None and not active.all():
+            default = parameter.default
+            values = [value if on else default for value, on in zip(values, active.tolist(), strict=True)]
+        return values
+
+
+class _RealBlock:
+    def __init__(self, parameters: Mapping[str, Real], slices: Mapping[str, slice]) -> None:
+        self.parameters = parameters
+        self.where, self.places = _block(parameters, slices)
+        self.low = _repeated(parameters, [p.low for p in parameters.values()])
+        self.high = _repeated(parameters, [p.high for p in parameters.values()])
+        self.decimals = _repeated(parameters, [p.decimals for p in parameters.values()])
+        self.log = np.flatnonzero(_repeated(parameters, [p.log for p in parameters.values()]))
+        self.span = self.high - self.low
+        self.ratio = np.log(self.high[self.log] / self.low[self.log])
+
+    def decode(self, points: Floats, columns: dict[str, NDArray[Any]]) -> None:
+        if not self.parameters:
+            return
+        unit = points[:, self.where]
+        x = np.empty(unit.shape)
+        step = max(1, _CHUNK // len(self.low))
+        for start in range(0, len(unit), step):
+            x[start : start + step] = self._decoded(unit[start : start + step])
+        for name, parameter in self.parameters.items():
+            columns[name] = x[:, self.places[name]].reshape(len(x), *parameter.shape)
+
+    def _decoded(self, unit: Floats) -> Floats:
+        x = unit * self.span
+        x += self.low
+        if self.log.size:
+            x[:, self.log] = self.low[self.log] * np.exp(unit[:, self.log] * self.ratio)
+        x = np.where(unit == 1.0, self.high, x)  # the upper end exactly, which rounding may miss
+        rounded = round_significant(x, self.decimals)
+        return np.clip(rounded, self.low, self.high, out=rounded)
+
+    def encode(self, columns: Mapping[str, NDArray[Any]], points: Floats) -> None:
+        if not self.parameters:
+            return
+        x = np.empty((len(points), len(self.low)))
+        for name, parameter in self.parameters.items():
+            x[:, self.places[name]] = columns[name].reshape(len(points), parameter.width)
+        x = np.clip(x, self.low, self.high)
+        unit = (x - self.low) / self.span
+        if self.log.size:
+            unit[:, self.log] = np.log(x[:, self.log] / self.low[self.log]) / self.ratio
+        points[:, self.where] = np.clip(np.where(x == self.high, 1.0, unit), 0.0, 1.0)
+
+
+class _IntegerBlock:
+    def __init__(self, parameters: Mapping[str, Integer], slices: Mapping[str, slice]) -> None:
+        self.parameters = parameters
+        self.where, self.places = _block(parameters, slices)
+        self.low = _repeated(parameters, [p.low for p in parameters.values()]).astype(np.int64)
+        self.high = _repeated(parameters, [p.high for p in parameters.values()]).astype(np.int64)
+        self.cells = (self.high - self.low + 1).astype(np.float64)
+        self.log = np.flatnonzero(_repeated(parameters, [p.log for p in parameters.values()]))
+        self.start = self.low[self.log] - 0.5
+        self.ratio = np.log((self.high[self.log] + 0.5) / self.start)
+
+    def decode(self, points: Floats, columns: dict[str, NDArray[Any]]) -> None:
+        if not self.parameters:
+            return
+        unit = points[:, self.where]
+        x = self.low + np.floor(unit * self.cells).astype(np.int64)
+        if self.log.size:
+            x[:, self.log] = np.rint(self.start * np.exp(unit[:, self.log] * self.ratio)).astype(np.int64)
+        x = np.clip(x, self.low, self.high)
+        for name, parameter in self.parameters.items():
+            columns[name] = x[:, self.places[name]].reshape(len(x), *parameter.shape)
+
+    def encode(self, columns: Mapping[str, NDArray[Any]], points: Floats) -> None:
+        if not self.parameters:
+            return
+        x = np.empty((len(points), len(self.low)), dtype=np.int64)
+        for name, parameter in self.parameters.items():
+            x[:, self.places[name]] = columns[name].reshape(len(points), parameter.width)
+        x = np.clip(x, self.low, self.high)
+        unit = (x - self.low + 0.5) / self.cells
+        if self.log.size:
+            k = x[:, self.log].astype(np.float64)
+            # The middle of the cell from k - 1/2 to k + 1/2 on the logarithmic scale.
+            unit[:, self.log] = 0.5 * np.log((k - 0.5) / self.start * ((k + 0.5) / self.start)) / self.ratio
+        points[:, self.where] = unit
+
+
+def code_type(choices: int) -> type[np.signedinteger[Any]]:
+    """The smallest signed integer that counts so many choices."""
+    return np.int8 if choices <= 2**7 else np.int16 if choices <= 2**15 else np.int32
+
+
+def _block(parameters: Mapping[str, Parameter], slices: Mapping[str, slice]) -> tuple[Any, dict[str, slice]]:
+    """The coordinates of some parameters (a slice where they are contiguous), and each one's place among them."""
+    places: dict[str, slice] = {}
+    end = 0
+    for name, parameter in parameters.items():
+        places[name] = slice(end, end + parameter.width)
+        end += parameter.width
+    coordinates = [place for name in parameters for place in range(slices[name].start, slices[name].stop)]
+    if end and coordinates[-1] - coordinates[0] + 1 == end:
+        return slice(coordinates[0], coordinates[-1] + 1), places
+    return np.array(coordinates, dtype=np.intp), places
+
+
+def _repeated(parameters: Mapping[str, Parameter], values: Sequence[float]) -> Floats:
+    return np.repeat(np.array(values, dtype=np.float64), [parameter.width for parameter in parameters.values()])
+
+
+def _constant_column(parameter: Fixed, n: int) -> NDArray[Any]:
+    value = parameter.value
+    if parameter.codes is not None:
+        return np.zeros(n, dtype=np.int8)
+    kind = value.dtype if isinstance(value, np.ndarray) else np.float64 if isinstance(value, float) else np.int64
+    return np.broadcast_to(np.asarray(value, dtype=kind), (n, *parameter.shape))
+
+
+def _owned(row: NDArray[Any]) -> NDArray[Any]:
+    own = row.copy()  # a view would keep its whole generation in memory
+    own.flags.writeable = False
+    return own
+
+
+def _inactive(active: Mapping[str, NDArray[np.bool_]]) -> list[frozenset[str]]:
+    """For each point the names that are not active; equal sets are one object."""
+    off = ~np.stack(list(active.values()), axis=1)
+    names = list(active)
+    seen: dict[bytes, frozenset[str]] = {}
+    rows = []
+    for row, packed in zip(off, np.packbits(off, axis=1), strict=True):
+        key = packed.tobytes()
+        if key not in seen:
+            seen[key] = frozenset(name for name, is_off in zip(names, row, strict=True) if is_off)
+        rows.append(seen[key])
+    return rows

@@ -1,0 +1,214 @@
+"""Optimizees that do what models do on a bad day, for tests of launchers."""
+
+import ctypes
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from l2l.errors import Invalid, MissingPart
+from l2l.individual import Individual
+from l2l.optimizee import Optimizee
+from l2l.space import Categorical, ParameterSpace, Real
+from l2l.values import Maximize, Minimize, Observable, Outcome, Status, Trial
+
+STATUSES = {
+    "well": Status.OK,
+    "prints": Status.OK,
+    "uses its folder": Status.OK,
+    "raises": Status.FAILED,
+    "exits": Status.FAILED,
+    "runs out of memory": Status.OUT_OF_MEMORY,
+    "is silent": Status.INVALID,
+    "nan": Status.INVALID,
+    "infinity": Status.INVALID,
+    "text": Status.INVALID,
+    "none": Status.INVALID,
+    "too many": Status.INVALID,
+    "wrong shape": Status.INVALID,
+    "wrong name": Status.INVALID,
+}
+"""What a trial does → what its status must be, of those that any launcher survives."""
+
+CRASHES = ("segfault", "leaves", "aborts")
+"""What ends a process."""
+
+HANGS = ("hangs", "hangs with the lock")
+"""What never ends."""
+
+
+class Misbehaving(Optimizee):
+    """Behaves as the individual's `behaviour` says; its fitness is a function of x and the seed."""
+
+    space = ParameterSpace(
+        x=Real(0.0, 1.0),
+        behaviour=Categorical(*STATUSES, *CRASHES, *HANGS, "hogs", "spawns", "spawns and leaves", "naps"),
+    )
+    objectives = (Minimize("error"), Maximize("rate", unit="spikes/s"))
+    observables: Mapping[str, Observable] = {
+        "twice": Observable(shape=(2,)),
+        "pid": Observable(dtype=int),
+        "spikes": Observable(ragged=True),
+    }
+
+    def simulate(self, individual: Individual, trial: Trial) -> Any:
+        """Behave."""
+        extra = 0
+        match individual["behaviour"]:
+            case "well":
+                pass
+            case "prints":
+                print("spike " * 200_000)  # noqa: T201
+            case "uses its folder":
+                (trial.directory / "note").write_text("used")
+            case "spawns":
+                extra = _spawned()
+            case "spawns and leaves":
+                (trial.directory / "pid").write_text(str(_spawned()))
+                os._exit(3)
+            case "naps":
+                time.sleep(0.2)
+            case other:
+                return _MISDEEDS[other]()
+        return well(individual["x"], trial, extra)
+
+    def version(self) -> str:
+        """Fixed, for tests."""
+        return "misbehaving 1"
+
+
+def well(x: float, trial: Trial, pid: int = 0) -> Outcome:
+    """The outcome of a trial that behaves.
+
+    Args:
+        x: The parameter.
+        trial: Whose seed counts.
+        pid: Of a program that it started.
+    """
+    noise = float(trial.rng.normal())
+    return Outcome((x + noise, x * trial.seed), {"twice": [x, 2 * x], "pid": pid, "spikes": np.arange(int(5 * x)) + x})
+
+
+def _spawned() -> int:
+    """The process number of a program, in a session of its own and without our environment's help."""
+    return subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"], start_new_session=True).pid
+
+
+def _raise() -> None:
+    raise RuntimeError("the kernel\ncould not be reset")
+
+
+def _silent() -> None:
+    raise Invalid("silent")
+
+
+def _out_of_memory() -> None:
+    raise MemoryError
+
+
+def _segfault() -> None:
+    ctypes.string_at(0)
+
+
+def _hang_with_the_lock() -> None:
+    ctypes.PyDLL(None).sleep(600)
+
+
+def _hog() -> None:
+    held = [b"x" * 10_000_000 for _ in range(50)]
+    time.sleep(600)
+    del held
+
+
+_GOOD = {"twice": [0.0, 0.0], "pid": 0, "spikes": []}
+
+_MISDEEDS: dict[str, Callable[[], Any]] = {
+    "raises": _raise,
+    "exits": lambda: sys.exit(4),
+    "runs out of memory": _out_of_memory,
+    "is silent": _silent,
+    "nan": lambda: Outcome((1.0, float("nan")), _GOOD),
+    "infinity": lambda: Outcome((1.0, float("inf")), _GOOD),
+    "text": lambda: Outcome(("good", 1.0), _GOOD),
+    "none": lambda: None,
+    "too many": lambda: Outcome((1.0, 2.0, 3.0), _GOOD),
+    "wrong shape": lambda: Outcome((1.0, 2.0), {**_GOOD, "twice": [1.0, 2.0, 3.0]}),
+    "wrong name": lambda: Outcome((1.0, 2.0), {**_GOOD, "twise": 1.0}),
+    "segfault": _segfault,
+    "leaves": lambda: os._exit(3),
+    "aborts": os.abort,
+    "hangs": lambda: time.sleep(600),
+    "hangs with the lock": _hang_with_the_lock,
+    "hogs": _hog,
+}
+
+
+class BrokenSetup(Optimizee):
+    """Cannot be set up.
+
+    Args:
+        how: "raise", "exit" (leaves the process), "hang", or "missing" (says what to install).
+    """
+
+    space = ParameterSpace(x=Real(0.0, 1.0))
+
+    def __init__(self, *, how: str = "raise") -> None:
+        self._how = how
+
+    def setup(self) -> None:
+        """Fail."""
+        if self._how == "exit":
+            os.write(2, b"library not found\n")
+            os._exit(7)
+        if self._how == "hang":
+            time.sleep(600)
+        if self._how == "missing":
+            raise MissingPart("The simulator", "pip install simulator")
+        raise RuntimeError("no simulator here")
+
+    def simulate(self, individual: Individual, trial: Trial) -> float:
+        """Never reached."""
+        return float(individual["x"])
+
+
+class Bulky(Optimizee):
+    """Returns megabytes.
+
+    Args:
+        size: Entries of its observable.
+    """
+
+    space = ParameterSpace(x=Real(0.0, 1.0, shape=1000))
+
+    def __init__(self, *, size: int = 500_000) -> None:
+        self.observables = {"field": Observable(shape=(size,))}
+        self._size = size
+
+    def simulate(self, individual: Individual, trial: Trial) -> Outcome:
+        """The sum of x, and a field of it."""
+        total = float(individual["x"].sum())
+        return Outcome(total, {"field": np.full(self._size, total)})
+
+
+class Vectorized(Optimizee):
+    """Simulates batches at once; one of x above 0.9 raises, and fails the whole batch."""
+
+    space = ParameterSpace(x=Real(0.0, 1.0))
+
+    def simulate(self, individual: Individual, trial: Trial) -> float:
+        """As a batch of one."""
+        fitness: float = self.simulate_batch([trial])[0].fitness
+        return fitness
+
+    def simulate_batch(self, trials: Sequence[Trial]) -> list[Outcome]:
+        """All at once."""
+        x = np.array([trial.individual["x"] for trial in trials])
+        if (x > 0.97).any():
+            ctypes.string_at(0)
+        if (x > 0.9).any():
+            raise RuntimeError("x must not exceed 0.9")
+        return [Outcome(float(value)) for value in x**2]

@@ -1,0 +1,167 @@
+"""Reading the archive's file: what it holds, column by column, without ever disturbing who writes it."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l2l.errors import NotFoundError, StorageError, storage_error
+from l2l.journal import records_in
+from l2l.schema import FORMAT, VERSION, Column, Layout, Ragged, Values
+
+if TYPE_CHECKING:
+    import h5py
+
+STATE = "l2l/state"
+RECORDS = "l2l/records"
+PATIENCE = 10.0
+"""Seconds for which a file that is being written is waited for."""
+_SLASH = "\N{DIVISION SLASH}"
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+
+
+class Busy(Exception):
+    """The file is being written."""
+
+
+def marker_of(path: Path) -> Path:
+    """The file that stands while a commit to an archive is under way."""
+    return path.with_name(path.name + ".commit")
+
+
+def place_of(table: str, column: str) -> str:
+    """Where a column stands in the file; a name with a slash must not make a folder of it."""
+    prefix, slash, name = column.partition("/")
+    return f"{table}/{prefix}{slash}{name.replace('/', _SLASH)}"
+
+
+def damaged(path: Path, why: object) -> StorageError:
+    """The error for a file that is no archive, or no longer one."""
+    return StorageError(
+        f"{path}: expected an archive of l2l, got a file that does not read as one ({why}); "
+        "it is rebuilt where the journal beside it still exists (l2l resume), else restore it from a backup"
+    )
+
+
+@contextmanager
+def opened(path: Path, patience: float = PATIENCE) -> Iterator["h5py.File"]:
+    """An archive, for reading.
+
+    Args:
+        path: Of the file.
+        patience: Seconds to wait for a writer.
+
+    Raises:
+        Busy: A writer holds it for longer.
+        NotFoundError: There is none.
+        StorageError: It is damaged, of a later format, or no archive.
+    """
+    file = _open(path, time.monotonic() + patience)
+    try:
+        with file:
+            _check(file, path)
+            yield file
+    except _DAMAGE as error:
+        raise damaged(path, error) from None
+
+
+def _open(path: Path, until: float) -> "h5py.File":
+    import h5py
+
+    while True:
+        try:
+            return h5py.File(path, "r", locking="best-effort")
+        except FileNotFoundError:
+            raise NotFoundError(f"there is no archive {path}") from None
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise Busy(f"{path} is being written") from None
+            time.sleep(0.002)
+        except PermissionError as error:
+            raise storage_error(path, "read", error) from None
+        except OSError as error:
+            if "already open" in str(error):  # for writing, in this very process
+                raise Busy(f"{path} is being written") from None
+            raise damaged(path, error) from None
+
+
+def _check(file: "h5py.File", path: Path) -> None:
+    if file.attrs.get("format") != FORMAT:
+        raise StorageError(f"{path}: expected an archive of l2l (attribute format {FORMAT!r}), got another HDF5 file")
+    if file.attrs["version"] > VERSION:
+        raise StorageError(
+            f"{path}: expected at most version {VERSION} of the format, got {file.attrs['version']}: "
+            "it was written by a later l2l; update this one"
+        )
+
+
+def read_state(file: "h5py.File") -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
+    """The state of the fold that wrote it, and its small records."""
+    state: dict[str, Any] = json.loads(file[STATE][:].tobytes())
+    return state, list(records_in(file[RECORDS][:].tobytes()))
+
+
+def read_column(file: "h5py.File", table: str, name: str, column: Column, n: int) -> Values:
+    """The first n entries of a column.
+
+    Raises:
+        KeyError, ValueError: It is not there, or shorter.
+    """
+    place = place_of(table, name)
+    if column.ragged:
+        offsets = file[place]["offsets"][: n + 1]
+        if len(offsets) <= n:
+            raise ValueError(f"{place} has {len(offsets) - 1} rows and not {n}")
+        return Ragged(file[place]["values"][: offsets[-1]], offsets)
+    dataset = file[place]
+    if len(dataset) < n:
+        raise ValueError(f"{place} has {len(dataset)} rows and not {n}")
+    if column.dtype is None:
+        return np.asarray(dataset.asstr()[:n], dtype=object)
+    return np.asarray(dataset[:n])
+
+
+def read_entries(file: "h5py.File", table: str, name: str, places: NDArray[np.int64]) -> NDArray[Any]:
+    """Some entries of a column that is not ragged, at places in ascending order."""
+    dataset = file[place_of(table, name)]
+    return np.asarray(dataset.asstr()[places] if dataset.dtype == object else dataset[places])
+
+
+def column_names(file: "h5py.File", table: str, layout: Layout) -> list[str]:
+    """The columns that a table has in the file."""
+    if table not in file:
+        return []
+    names = [name for name in layout.tables[table] if place_of(table, name) in file]
+    reported = file[table].get("optimizer", ()) if table == "generations" else ()
+    return names + [f"optimizer/{name.replace(_SLASH, '/')}" for name in reported]
+
+
+def read_table(file: "h5py.File", table: str, layout: Layout) -> dict[str, Values]:
+    """All of a table."""
+    found: dict[str, Values] = {}
+    for name in column_names(file, table, layout):
+        dataset = file[place_of(table, name)]
+        column = layout.column(table, name)
+        n = len(dataset["offsets"]) - 1 if column.ragged else len(dataset)
+        found[name] = read_column(file, table, name, column, n)
+    return found
+
+
+def checked_state(path: Path, patience: float = PATIENCE) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
+    """As `read_state`, from a path.
+
+    Raises:
+        Busy, NotFoundError, StorageError: As `opened`.
+    """
+    with opened(path, patience) as file:
+        return read_state(file)
+
+
+def is_complete(state: Mapping[str, Any]) -> bool:
+    """Whether the archive is that of a finished run and needs no journal."""
+    return bool(state.get("complete"))

@@ -1,0 +1,411 @@
+"""The other values that travel between the two loops: trials, evaluations, resources, declarations."""
+
+import enum
+import re
+import reprlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l2l.errors import OptionError
+from l2l.individual import Individual
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Comm
+
+
+class Status(enum.IntEnum):
+    """What became of a trial."""
+
+    OK = 0
+    FAILED = 1
+    CRASHED = 2
+    TIMEOUT = 3
+    OUT_OF_MEMORY = 4
+    INVALID = 5
+    LOST = 6
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def meaning(self) -> str:
+        """The status in a sentence."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Status.OK: "It returned its fitness.",
+    Status.FAILED: "It raised an exception.",
+    Status.CRASHED: "Its process died.",
+    Status.TIMEOUT: "It took longer than its time limit.",
+    Status.OUT_OF_MEMORY: "It took more memory than its limit.",
+    Status.INVALID: "Its fitness was NaN, infinite or of the wrong shape, or the model declared it invalid.",
+    Status.LOST: "Its node, channel or batch-mate was lost, or we shut down; it is never told and costs no attempt.",
+}
+
+
+def is_name(name: object) -> bool:
+    """Whether it can name a column of the archive."""
+    return (
+        isinstance(name, str)
+        and bool(name.strip(" ."))
+        and name == name.strip()
+        and name.isprintable()
+        and "/" not in name
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A named fitness with a direction.
+
+    Args:
+        name: What is measured ("rate_error").
+        maximize: Whether more is better.
+        unit: Of the fitness, for tables and plots.
+
+    Raises:
+        OptionError: The name is no printable text without "/", or the unit no text.
+    """
+
+    name: str
+    maximize: bool = False
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name):
+            raise OptionError(f"objective: expected a name, which is printable text without /, got {self.name!r}")
+        if not isinstance(self.unit, str):
+            raise OptionError(f"objective {self.name!r}: unit: expected text, got {self.unit!r}")
+
+    @property
+    def sign(self) -> float:
+        """The factor from fitness to cost: -1 where more is better."""
+        return -1.0 if self.maximize else 1.0
+
+
+def Minimize(name: str, unit: str = "") -> Objective:  # noqa: N802 - reads as the kind of objective it makes
+    """An objective of which less is better.
+
+    Example:
+        >>> Minimize("rate_error", unit="spikes/s").sign
+        1.0
+    """
+    return Objective(name, maximize=False, unit=unit)
+
+
+def Maximize(name: str, unit: str = "") -> Objective:  # noqa: N802 - reads as the kind of objective it makes
+    """An objective of which more is better.
+
+    Example:
+        >>> Maximize("reward").sign
+        -1.0
+    """
+    return Objective(name, maximize=True, unit=unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Observable:
+    """A further result that an optimizee declares.
+
+    Args:
+        shape: Of each trial's value; for `ragged` the shape of one entry behind the free first axis.
+        dtype: `float`, `int`, `bool` or a NumPy dtype.
+        unit: For tables and plots.
+        ragged: Whether the first axis differs in length from trial to trial (spike times).
+    """
+
+    shape: tuple[int, ...] = ()
+    dtype: Any = float
+    unit: str = ""
+    ragged: bool = False
+
+    def __post_init__(self) -> None:
+        shape = self.shape if isinstance(self.shape, tuple | list) else (self.shape,)
+        if not all(isinstance(one, int | np.integer) and not isinstance(one, bool) and one >= 0 for one in shape):
+            raise OptionError(f"Observable: expected a shape such as (2, 3), got {self.shape!r}")
+        try:
+            dtype = np.dtype(self.dtype)
+        except TypeError:
+            dtype = np.dtype(object)
+        if dtype.kind not in "fiub":
+            raise OptionError(f"Observable: expected a float, int or bool dtype, got {self.dtype!r}")
+        object.__setattr__(self, "shape", tuple(int(one) for one in shape))
+        object.__setattr__(self, "dtype", dtype)
+
+    def value(self, raw: Any) -> NDArray[Any]:
+        """The value as an array of the declared shape and type, which the model cannot change any more.
+
+        Raises:
+            ValueError: It does not fit; says what was declared and what came.
+        """
+        given = np.asarray(raw)
+        fits = given.ndim > 0 and given.shape[1:] == self.shape if self.ragged else given.shape == self.shape
+        if self.ragged and given.size == 0 and given.ndim == 1:
+            fits, given = True, given.reshape(0, *self.shape)
+        if not fits:
+            declared = ("n", *self.shape) if self.ragged else self.shape
+            raise ValueError(f"declared of shape {declared}, got {given.shape}")
+        if given.dtype.kind not in "fiub":
+            raise ValueError(f"declared as {self.dtype}, got {reprlib.repr(raw)}")
+        with np.errstate(invalid="ignore", over="ignore"):
+            array = given.astype(self.dtype)  # a copy: models use their buffers again
+        if self.dtype.kind != "f" and given.dtype != self.dtype and not np.array_equal(array, given):
+            raise ValueError(f"declared as {self.dtype}, got {reprlib.repr(raw)}")
+        return array
+
+    def missing(self) -> NDArray[Any]:
+        """The value that stands for none: NaN, 0 or False, or an empty ragged one."""
+        shape = (0, *self.shape) if self.ragged else self.shape
+        return np.full(shape, np.nan if self.dtype.kind == "f" else 0, dtype=self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a simulation returns.
+
+    Args:
+        fitness: A number, one per objective, or objective name → number.
+        observables: Declared name → value.
+    """
+
+    fitness: Any
+    observables: Mapping[str, Any] = field(default_factory=dict)
+
+
+_MEMORY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgt])(i?)b?|b)?", re.IGNORECASE)
+_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def bytes_of(memory: int | float | str | None, what: str = "memory") -> int | None:
+    """Bytes from a number or a text: 1 kB is 1000 bytes, 1 KiB is 1024.
+
+    Raises:
+        OptionError: It is neither; names `what`.
+
+    Example:
+        >>> bytes_of("2 GB"), bytes_of("512MiB")
+        (2000000000, 536870912)
+    """
+    if memory is None:
+        return None
+    size: object = memory
+    if isinstance(memory, str):
+        match = _MEMORY.fullmatch(memory.strip())
+        if not match:
+            raise OptionError(f'{what}: expected bytes or a text such as "2 GB", got {memory!r}')
+        size = float(match[1]) * (1024 if match[3] else 1000) ** _POWER[(match[2] or "").lower()]
+    if isinstance(size, bool) or not isinstance(size, int | float) or not 1 <= size < float("inf"):
+        raise OptionError(f'{what}: expected bytes above 0 or a text such as "2 GB", got {memory!r}')
+    return int(size)
+
+
+def seconds_of(duration: float | str | None, what: str = "timeout") -> float | None:
+    """Seconds from a number or a text such as "00:10:00" or "1-00:00:00".
+
+    Raises:
+        OptionError: It is neither; names `what`.
+    """
+    if duration is None:
+        return None
+    seconds: object = duration
+    if isinstance(duration, str):
+        match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)", duration.strip())
+        if not match:
+            raise OptionError(f'{what}: expected seconds or a text such as "00:10:00", got {duration!r}')
+        days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+        seconds = ((days * 24 + hours) * 60 + minutes) * 60 + rest
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+        raise OptionError(f'{what}: expected seconds above 0 or a text such as "00:10:00", got {duration!r}')
+    return float(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one trial may use.
+
+    Args:
+        ranks: MPI ranks.
+        threads: Threads of each rank.
+        gpus: GPUs of each rank.
+        memory: Resident size, in bytes or as "2 GB"; None for no limit.
+        timeout: In seconds or as "00:10:00"; None for no limit.
+
+    Raises:
+        OptionError: A number is out of range.
+    """
+
+    ranks: int = 1
+    threads: int = 1
+    gpus: int = 0
+    memory: int | None = None
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("ranks", 1), ("threads", 1), ("gpus", 0)):
+            number = getattr(self, name)
+            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+                raise OptionError(f"resources.{name}: expected a whole number of at least {least}, got {number!r}")
+        object.__setattr__(self, "memory", bytes_of(self.memory, "resources.memory"))
+        object.__setattr__(self, "timeout", seconds_of(self.timeout, "resources.timeout"))
+
+
+@dataclass(slots=True, eq=False)
+class Trial:
+    """One simulation of one individual, as `simulate` receives it.
+
+    Args:
+        individual: The point to simulate.
+        number: Which repetition, from 0.
+        entropy: 128 bits, from which all randomness of the trial comes.
+        index: The individual's number in the run.
+        attempt: 0, or how often it was tried before.
+        resources: What it may use.
+        root: Where private folders are made; None for a temporary place.
+        comm: Its MPI communicator, where it has one.
+        launch: The command prefix that starts a program on its ranks.
+    """
+
+    individual: Individual
+    number: int = 0
+    entropy: int = 0
+    index: int = 0
+    attempt: int = 0
+    resources: Resources = Resources()
+    root: Path | None = None
+    comm: "Comm | None" = None
+    launch: tuple[str, ...] = ()
+    _rng: np.random.Generator | None = field(default=None, repr=False)
+    _directory: Path | None = field(default=None, repr=False)
+
+    @property
+    def id(self) -> tuple[int, int]:
+        """(number of the individual, number of the trial): names it within a run."""
+        return self.index, self.number
+
+    @property
+    def seed(self) -> int:
+        """An int in 1 … 2**31 - 1, for simulators."""
+        return simulator_seed(self.entropy)
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """A generator from all 128 bits, made on first use."""
+        if self._rng is None:
+            self._rng = np.random.default_rng(self.entropy)
+        return self._rng
+
+    @property
+    def directory(self) -> Path:
+        """A private, empty folder, made on first use."""
+        if self._directory is None:
+            if self.root is None:
+                import tempfile
+
+                self._directory = Path(tempfile.mkdtemp(prefix=f"l2l-{self.index}-{self.number}-"))
+            else:
+                path = trial_directory(self.root, self.index, self.number, self.attempt)
+                if path.exists():
+                    shutil.rmtree(path)
+                path.mkdir(parents=True)
+                self._directory = path
+        return self._directory
+
+    @property
+    def used_directory(self) -> bool:
+        """Whether its folder was made."""
+        return self._directory is not None
+
+    def left_directory(self) -> bool:
+        """Whether a folder stays behind; a temporary one is removed."""
+        if self._directory is not None and self.root is None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory = None
+        return self._directory is not None
+
+
+def simulator_seed(entropy: int) -> int:
+    """The int in 1 … 2**31 - 1 that simulators get from a trial's 128 bits."""
+    return (entropy & 0xFFFFFFFFFFFFFFFF) % (2**31 - 1) + 1
+
+
+def trial_directory(root: Path, index: int, number: int, attempt: int = 0) -> Path:
+    """Where the private folder of a trial stands: `<nnn>/<individual>-<trial>` below the root, thousands together."""
+    name = f"{index}-{number}" + (f"-attempt{attempt}" if attempt else "")
+    return root / f"{index // 1000:03d}" / name
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a trial has no fitness.
+
+    Args:
+        message: One line.
+        traceback: All that is known, or "".
+    """
+
+    message: str
+    traceback: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Evaluation:
+    """What came of a trial.
+
+    Args:
+        index: Number of the individual.
+        number: Number of the trial.
+        attempt: Of the trial.
+        status: What became of it.
+        fitness: One number per objective, in the optimizee's order; NaN where it failed.
+        observables: Name → array; empty where it failed.
+        started: Unix time, seconds.
+        seconds: How long it took.
+        host: Where it ran.
+        peak_memory: High-water mark of its process, in bytes; 0 where unknown.
+        failure: Why it has no fitness.
+        used_directory: Whether it made its private folder.
+        process: Of its evaluating process, for the logs.
+    """
+
+    index: int
+    number: int
+    attempt: int = 0
+    status: Status = Status.OK
+    fitness: tuple[float, ...] = ()
+    observables: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    started: float = 0.0
+    seconds: float = 0.0
+    host: str = ""
+    peak_memory: int = 0
+    failure: Failure | None = None
+    used_directory: bool = False
+    process: int = 0
+
+    @property
+    def id(self) -> tuple[int, int]:
+        """(number of the individual, number of the trial): names it within a run."""
+        return self.index, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What an optimizer may look at beyond the costs; n individuals, T trials, m objectives.
+
+    Args:
+        costs: (n, T, m), lower is better, NaN where failed or absent.
+        observables: Name → (n, T, …), those that the optimizer asked for; NaN (0 for integers) where failed or absent.
+        spread: (n, m), standard deviation over the trials, NaN below two.
+        trials: (n,), how many trials each has.
+    """
+
+    costs: NDArray[np.float64]
+    observables: Mapping[str, NDArray[Any]]
+    spread: NDArray[np.float64]
+    trials: NDArray[np.int64]

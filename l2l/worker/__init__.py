@@ -1,0 +1,1 @@
+"""What runs in, or watches, an evaluating process."""

@@ -1,0 +1,115 @@
+"""A page shared by leader and worker: which trial runs since when, and which must not start any more."""
+
+import mmap
+import os
+import tempfile
+from typing import NamedTuple, Self
+
+_CURRENT, _COUNT, _SKIP, _LOG = 0, 2, 3, 4
+_SINCE = 1
+
+
+class Running(NamedTuple):
+    """What a worker is at.
+
+    Args:
+        number: Of the first trial.
+        together: How many run as one batch.
+        since: When it began, on the monotonic clock.
+    """
+
+    number: int
+    together: int
+    since: float
+
+
+class Board:
+    """A few words of shared memory, so that announcing a trial costs no system call.
+
+    The worker announces a trial and only then looks whether it is recalled; the leader recalls and only then looks
+    what is announced: at least one of them sees the other.
+
+    Args:
+        descriptor: Of a file of at least a page.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._map = mmap.mmap(descriptor, mmap.PAGESIZE)
+        self.words = memoryview(self._map).cast("q")
+        self.times = memoryview(self._map).cast("d")
+
+    @classmethod
+    def create(cls) -> Self:
+        """A new one, in a file without a name."""
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create("l2l-board")
+        else:
+            with tempfile.TemporaryFile() as file:
+                descriptor = os.dup(file.fileno())
+        os.ftruncate(descriptor, mmap.PAGESIZE)
+        board = cls(descriptor)
+        board.words[_COUNT] = 1
+        board.idle(0)
+        return board
+
+    def single(self) -> None:
+        """Say (worker) that trials run one by one from here on."""
+        self.words[_COUNT] = 1
+
+    def raw(self) -> "tuple[memoryview[int], memoryview[float], int, int, int, int]":
+        """Words, times, and in these the places of skip, current, log and since: for the one loop that cannot call."""
+        return self.words, self.times, _SKIP, _CURRENT, _LOG, _SINCE
+
+    def announce(self, number: int, count: int, since: float) -> None:
+        """Say (worker) that trials `number` and following run since then (monotonic clock)."""
+        self.times[_SINCE] = since
+        self.words[_LOG] = written()
+        self.words[_COUNT] = count
+        self.words[_CURRENT] = number
+
+    def idle(self, following: int) -> None:
+        """Say (worker) that no trial runs, and the number of the next one."""
+        self.words[_CURRENT] = ~following
+
+    @property
+    def running(self) -> Running | None:
+        """What runs now; None for nothing, or where it changes in this moment."""
+        current = self.words[_CURRENT]
+        running = Running(current, self.words[_COUNT], self.times[_SINCE])
+        return running if current >= 0 and current == self.words[_CURRENT] else None
+
+    @property
+    def following(self) -> int:
+        """The number of the first trial that has not started."""
+        current = self.words[_CURRENT]
+        return ~current if current < 0 else current + self.words[_COUNT]
+
+    @property
+    def log(self) -> int:
+        """Bytes that the log had when the trial that was announced last began."""
+        return self.words[_LOG]
+
+    @property
+    def skip(self) -> int:
+        """Trials with lower numbers must not start."""
+        return self.words[_SKIP]
+
+    def recall(self, below: int) -> None:
+        """Forbid (leader) to start trials of lower numbers."""
+        self.words[_SKIP] = below
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.words.release()
+        self.times.release()
+        self._map.close()
+        os.close(self.descriptor)
+
+
+def written() -> int:
+    """Bytes that the log of this process has; 0 where a model has closed it."""
+    try:
+        return os.lseek(2, 0, os.SEEK_CUR)
+    except OSError:
+        return 0

@@ -1,0 +1,145 @@
+"""Messages over a pair of pipes: pickles behind their length, read in bulk, written without blocking."""
+
+import contextlib
+import fcntl
+import os
+import pickle
+import struct
+from collections import deque
+from typing import Any
+
+_LENGTH = struct.Struct("=Q")
+_HEAD = _LENGTH.size
+_ROOM = 1 << 18
+_CAPACITY = 1 << 20
+
+
+def framed(message: Any) -> bytes:
+    """A message as it travels."""
+    body = pickle.dumps(message, 5)
+    return _LENGTH.pack(len(body)) + body
+
+
+def pipe() -> tuple[int, int]:
+    """A pipe (read end, write end), as roomy as the system allows, so that neither side waits for the other often."""
+    ends = os.pipe()
+    resize = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if resize is not None:
+        with contextlib.suppress(OSError):  # a limit of the user's pipes is reached: the usual size works too
+            fcntl.fcntl(ends[1], resize, _CAPACITY)
+    return ends
+
+
+class Inbox:
+    """The reading end of a channel.
+
+    Args:
+        descriptor: Of a pipe; blocking or not.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.closed = False
+        self._room = memoryview(bytearray(_ROOM))
+        self._end = 0
+
+    def read(self) -> list[Any]:
+        """The messages that one read brings, perhaps none; sets `closed` where the other end is closed.
+
+        A descriptor that blocks waits for something to come.
+        """
+        try:
+            count = os.readv(self.descriptor, [self._room[self._end :]])
+        except BlockingIOError:
+            return []
+        except OSError:
+            count = 0
+        if count == 0:
+            self.closed = True
+            return []
+        self._end += count
+        return self._messages()
+
+    def drain(self) -> list[Any]:
+        """All messages that are there, without waiting (for a descriptor that does not block)."""
+        messages: list[Any] = []
+        while not self.closed:
+            before = self._end
+            came = self.read()
+            messages += came
+            if not came and self._end == before:
+                break
+        return messages
+
+    def _messages(self) -> list[Any]:
+        room, end, at = self._room, self._end, 0
+        messages = []
+        wanted = 0
+        while end - at >= _HEAD:
+            stop = at + _HEAD + _LENGTH.unpack_from(room, at)[0]
+            if stop > end:
+                wanted = stop - at
+                break
+            messages.append(pickle.loads(room[at + _HEAD : stop]))  # noqa: S301 - from our own process, by a pipe
+            at = stop
+        rest = end - at
+        size = max(_ROOM, wanted)
+        if size != len(room) and (size > len(room) or rest == 0):
+            self._room = memoryview(bytearray(size))
+            self._room[:rest] = room[at:end]
+        elif at:
+            room[:rest] = room[at:end]
+        self._end = rest
+        return messages
+
+
+class Outbox:
+    """The writing end of a channel, which keeps what the pipe does not take yet.
+
+    Args:
+        descriptor: Of a pipe; made non-blocking.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self.descriptor = descriptor
+        self._waiting: deque[memoryview] = deque()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the pipe has taken everything."""
+        return not self._waiting
+
+    def send(self, frame: bytes) -> None:
+        """Write a framed message, as far as the pipe takes it now."""
+        self._waiting.append(memoryview(frame))
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, as far as the pipe takes it now; what a dead process did not take is dropped."""
+        waiting = self._waiting
+        while waiting:
+            try:
+                written = os.write(self.descriptor, waiting[0])
+            except BlockingIOError:
+                return
+            except OSError:
+                waiting.clear()
+                return
+            if written == len(waiting[0]):
+                waiting.popleft()
+            else:
+                waiting[0] = waiting[0][written:]
+
+
+def write_all(descriptor: int, frame: bytes) -> None:
+    """Write a framed message to a blocking pipe.
+
+    Raises:
+        OSError: Nobody reads it any more.
+    """
+    written = os.write(descriptor, frame)
+    if written < len(frame):
+        rest = memoryview(frame)[written:]
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]

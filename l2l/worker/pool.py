@@ -1,0 +1,326 @@
+"""Trials and the workers that run them: what a launcher on one machine is made of."""
+
+import math
+import signal
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from l2l.errors import ChangedOptimizee, LauncherError, UserError
+from l2l.values import Evaluation, Failure, Status, Trial, trial_directory
+from l2l.worker.batch import Sizing
+from l2l.worker.board import Running
+from l2l.worker.child import Child
+from l2l.worker.crash import cause_of, tail
+from l2l.worker.crew import Crew, Plan, wrote
+from l2l.worker.serve import Hello, Refusal
+
+_COALESCE = 1e-3
+_LEAST, _LOOK_AWAY = 7e-4, 2e-2
+_STEAL = 2e-3
+_SLOW = 0.1
+_DEATHS = 3
+_AFTERMATH = 0.2
+_NEVER = 1 << 62
+
+
+class Pool:
+    """Trials that wait, are out, or have come back, and the loop that moves them.
+
+    Args:
+        plan: What to run.
+
+    Raises:
+        LauncherError: The system starts no process.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._crew = Crew(plan)
+        self._resources = plan.resources
+        self._nothing = (math.nan,) * plan.objectives
+        self._sizing = Sizing(len(plan.environments), vectorized=plan.vectorized, timeout=plan.resources.timeout)
+        self._backlog: deque[Trial] = deque()
+        self._alone: set[Trial] = set()
+        self._pending = 0
+        self._came: list[Evaluation] = []
+        self._hello: Hello | None = None
+        self._deaths = 0
+
+    def hello(self) -> Hello:
+        """What the first worker says; waits for it.
+
+        Raises:
+            LauncherError, UserError: As `collect`.
+        """
+        while self._hello is None:
+            self._turn(1.0)
+        return self._hello
+
+    def submit(self, trials: Sequence[Trial]) -> None:
+        """Take trials to be run."""
+        self._backlog.extend(trials)
+        self._pending += len(trials)
+        self._dispatch()
+
+    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+        """What has come back; waits for at least one, as long as trials are out.
+
+        Args:
+            timeout: Seconds; None for ever.
+
+        Raises:
+            LauncherError: Workers do not come up, or keep dying without a result.
+            UserError: A worker says what the user must change, such as a part that is not installed.
+            ChangedOptimizee: A worker's optimizee is another one.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._came and self._pending:
+            self._turn(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+        came, self._came = self._came, []
+        return came
+
+    def cancel(self, trials: Sequence[Trial]) -> None:
+        """Forget trials: those not started never run, the others' evaluations are dropped."""
+        unwanted = {_key(trial) for trial in trials}
+        for child in self._crew.children:
+            if any(trial is not None and _key(trial) in unwanted for trial in child.sent.values()):
+                self._backlog.extendleft(reversed(child.recall()))
+                for number, trial in child.sent.items():
+                    if trial is not None and _key(trial) in unwanted:
+                        child.sent[number] = None
+                        self._pending -= 1
+        kept = [trial for trial in self._backlog if _key(trial) not in unwanted]
+        self._pending -= len(self._backlog) - len(kept)
+        self._backlog = deque(kept)
+        self._alone = {trial for trial in self._alone if _key(trial) not in unwanted}
+        self._came = [one for one in self._came if _key(one) not in unwanted]
+        self._dispatch()
+
+    def stop(self, grace: float = 0.0) -> None:
+        """End all workers and whatever they started.
+
+        Args:
+            grace: Seconds that running trials get to end.
+        """
+        self._backlog.clear()
+        self._pending = 0
+        self._crew.stop(grace)
+
+    # --- one turn of the loop ---
+
+    def _turn(self, left: float | None) -> None:
+        """Feed workers, wait a while at most, take what came."""
+        self._dispatch()
+        rest = self._rest()
+        if rest and (left is None or left > rest):
+            time.sleep(rest)
+            left = _COALESCE
+        readable, ended = self._crew.wait(self._patience(left))
+        for child in readable:
+            self._take(child, child.inbox.read())
+            if child.inbox.closed:
+                ended.append(child)
+        self._crew.check_patience()
+        for child in set(ended):
+            self._bury(child)
+        self._balance()
+        self._dispatch()
+
+    def _patience(self, left: float | None) -> float | None:
+        """How long the loop may sleep before it looks for trials that wait behind slow ones."""
+        children = self._crew.children
+        if len(children) > 1 and any(len(child.sent) > 1 for child in children):
+            look = _STEAL if any(not child.sent for child in children) else _SLOW
+            return look if left is None else min(left, look)
+        return left
+
+    def _rest(self) -> float:
+        """Seconds for which we may look away, so that results come in bulk and no worker runs dry; 0.0 for none."""
+        children, lasts = self._crew.children, self._sizing.lasts
+        if any(child.hello is None for child in children):
+            return 0.0
+        rest = min(lasts(min(len(child.sent) for child in children)) / 3, _LOOK_AWAY)
+        return rest if rest > _LEAST and rest * len(children) > lasts(2) else 0.0
+
+    # --- what comes from workers ---
+
+    def _take(self, child: Child, messages: Iterable[Any]) -> None:
+        """Turn messages into evaluations."""
+        before, total = len(self._came), 0.0
+        sent, append, alone, ok = child.sent, self._came.append, self._alone, Status.OK
+        host, pid = (child.hello.host if child.hello else ""), child.pid
+        condemned = child.verdict.running.number if child.verdict else _NEVER
+        for message in messages:
+            if type(message) is not tuple:
+                self._greet(child, message)
+                host = child.hello.host if child.hello else ""
+                continue
+            if message[0] >= condemned:
+                continue  # too late, or disturbed by the signal that asks where it is
+            trial = sent.pop(message[0], None)
+            if trial is None:
+                continue  # cancelled, or recalled before it knew
+            if len(message) == 1:
+                self._backlog.appendleft(trial)
+                continue
+            if alone:
+                alone.discard(trial)
+            number = trial.number
+            if len(message) == 5:
+                _, started, seconds, peak, fitness = message
+                done = Evaluation(
+                    trial.index, number, trial.attempt, ok, fitness, {}, started, seconds, host, peak, None, False, pid
+                )
+            else:
+                _, started, seconds, peak, fitness, status, seen, failure, used = message
+                status, failure = Status(status), failure and Failure(*failure)
+                done = Evaluation(
+                    trial.index, number, trial.attempt, status, fitness, seen, started, seconds, host, peak, failure,
+                    used, pid,
+                )  # fmt: skip
+            append(done)
+            total += seconds
+        count = len(self._came) - before
+        if count:
+            self._pending -= count
+            self._deaths = 0
+            child.slow = False
+            self._sizing.learn(total, count)
+
+    def _greet(self, child: Child, message: Hello | Refusal) -> None:
+        if isinstance(message, Hello):
+            child.hello = message
+            self._hello = self._hello or message
+        elif message.changed:
+            raise ChangedOptimizee(
+                f"the optimizee is not the same in worker {child.slot} as in this process; "
+                f"it differs in: {', '.join(message.changed)}"
+            )
+        elif message.wrong:
+            raise UserError(message.message)
+        elif self._hello is None:
+            said = f"worker {child.slot} cannot evaluate: {message.message}\n{message.traceback}"
+            raise LauncherError(said.rstrip())
+
+    # --- what goes to workers ---
+
+    def _dispatch(self) -> None:
+        """Send batches to workers that have room: one to each that has nothing, then one more each to run on."""
+        backlog, sizing = self._backlog, self._sizing
+        for spare in (False, True):
+            for child in self._crew.children if backlog else ():
+                queued = len(child.sent)
+                if not backlog:
+                    return
+                if child.hello is None or child.slow or child.verdict is not None:
+                    continue
+                size = sizing.size(len(backlog))
+                if queued <= size if spare else not queued:
+                    self._send(child, size)
+
+    def _send(self, child: Child, size: int) -> None:
+        backlog, alone = self._backlog, self._alone
+        form_of = self._crew.forms.of
+        form = form_of(backlog[0])
+        batch: list[Trial] = []
+        for trial in islice(backlog, size):
+            if form_of(trial) is not form or (alone and batch and (trial in alone or batch[0] in alone)):
+                break
+            batch.append(trial)
+        for _ in batch:
+            backlog.popleft()
+        self._sizing.learn_bytes(child.send(batch), len(batch))
+        if not child.outbox.empty:
+            self._crew.listen(child)
+
+    def _balance(self) -> None:
+        """Take back what waits behind a slow trial, or what idle workers could do."""
+        children = self._crew.children
+        if len(children) < 2:
+            return
+        idle = not self._backlog and any(child.hello and not child.sent for child in children)
+        now = time.monotonic()
+        for child in children:
+            if len(child.sent) < 2 or child.verdict is not None:
+                continue
+            running = child.running
+            age = now - running.since if running else 0.0
+            slow = age > max(_SLOW, self._sizing.lasts(4))
+            if slow or (idle and max(age, self._sizing.lasts(len(child.sent))) > _STEAL):
+                self._backlog.extendleft(reversed(child.recall()))
+                child.slow = slow or age > _STEAL
+                if not slow:
+                    return
+
+    # --- deaths ---
+
+    def _bury(self, child: Child) -> None:
+        """Charge the trial that a dead worker ran, requeue its others, and put a new worker in its place.
+
+        Raises:
+            LauncherError: One after the other dies without a result.
+        """
+        child.kill()
+        self._take(child, child.inbox.drain())
+        code = child.reap()
+        verdict = child.verdict
+        if verdict is None and code == -signal.SIGKILL:
+            time.sleep(_AFTERMATH)  # where a batch system ends the job, we die here and charge nobody
+        running = verdict.running if verdict else child.running
+        charged = running is not None and self._charge(child, running, code)
+        self._backlog.extendleft(reversed([trial for trial in child.sent.values() if trial is not None]))
+        child.sent.clear()
+        self._deaths = 0 if charged else self._deaths + 1
+        if self._deaths >= _DEATHS + (len(self._crew.children) if self._hello else 0):
+            when = "without a result" if child.hello else "before they were ready"
+            raise LauncherError(
+                f"{self._deaths} workers ended one after the other {when}; of the last {cause_of(code)}; {wrote(child)}"
+            )
+        self._crew.replace(child)
+
+    def _charge(self, child: Child, running: Running, code: int) -> bool:
+        """Note what became of the trial that a dead worker ran; whether its death is explained."""
+        together = range(running.number, running.number + running.together)
+        numbers = [one for one in together if one in child.sent]
+        if len(numbers) > 1:
+            self._alone.update(trial for one in numbers if (trial := child.sent[one]) is not None)
+            return True
+        trial = child.sent.pop(numbers[0], None) if numbers else None
+        if trial is not None:
+            verdict = child.verdict
+            status = verdict.status if verdict else Status.CRASHED
+            message = verdict.message if verdict else cause_of(code)
+            self._fail(child, trial, running.since, status, Failure(message, tail(child.log, child.board.log)))
+        return True
+
+    def _fail(self, child: Child, trial: Trial, since: float, status: Status, failure: Failure) -> None:
+        seconds = time.monotonic() - since
+        root = trial.root
+        folder = root and trial_directory(root, trial.index, trial.number, trial.attempt)
+        self._alone.discard(trial)
+        self._came.append(
+            Evaluation(
+                index=trial.index,
+                number=trial.number,
+                attempt=trial.attempt,
+                status=status,
+                fitness=self._nothing,
+                started=time.time() - seconds,
+                seconds=seconds,
+                host=child.hello.host if child.hello else "",
+                peak_memory=child.peak_memory,
+                failure=failure,
+                used_directory=folder is not None and folder.exists(),
+                process=child.pid,
+            )
+        )
+        self._pending -= 1
+        self._sizing.learn(seconds, 1)
+
+
+def _key(one: Trial | Evaluation) -> tuple[int, int, int]:
+    return one.index, one.number, one.attempt

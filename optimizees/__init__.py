@@ -1,0 +1,29 @@
+"""Inner-loop models, one simulator or kind of program a file, imported as `l2l.optimizees`."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from l2l.optimizees.command import Command
+    from l2l.optimizees.function import TestFunction
+    from l2l.optimizees.nest_balanced_network import BalancedNetwork
+
+__all__ = ["BalancedNetwork", "Command", "TestFunction"]
+
+_MODULES = {
+    "BalancedNetwork": "nest_balanced_network",
+    "Command": "command",
+    "TestFunction": "function",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import an optimizee's module when the optimizee is first asked for."""
+    import importlib
+
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"l2l.optimizees.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,283 @@
+"""Any executable as an optimizee: a command line and input files from templates, the fitness from what it leaves."""
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from l2l.errors import Invalid, NotFoundError, OptionError, near
+from l2l.individual import Individual
+from l2l.optimizee import Optimizee
+from l2l.optimizees.program import OUT, failure, json_of, last_line, lines_of, parsed, run
+from l2l.optimizees.template import FILE, WORD, Template
+from l2l.space import ParameterSpace
+from l2l.values import Objective, Observable, Outcome, Trial
+
+OWN = ("seed", "trial", "threads", "directory")
+"""Names that stand for something in every template, beside parameters and paths."""
+
+
+class Command(Optimizee):
+    """Any executable, started for each trial in its private folder, parameters on the command line or in input files.
+
+    In the words of `command` a parameter is written `{tau}`, a component of a vector `{w[3]}`, with a format
+    `{tau:.3f}`, a brace `{{`. In input files, where single braces are common, it is `{{tau}}`. Numbers are written in
+    full, vectors as JSON (`{w:words}`: with spaces between), texts as they are. Beside the parameters and `paths`
+    there are `{seed}` (an int in 1 … 2**31-1), `{trial}` (the trial's number), `{threads}` it may use, and its private
+    folder `{directory}`. Standard output and error are kept there, in `stdout.txt` and `stderr.txt`.
+
+    A program that ends with another exit code than 0 has failed, unless the exit code is the fitness. Of the program
+    itself only what `paths` and `files` name counts for "is this the same model?": name it there if it may change.
+
+    Args:
+        command: Program and arguments, as a list of words or as one line, split as a shell would; no shell is
+            started.
+        parameters: The space.
+        files: Name in the private folder → template that is written there, with the template's permissions.
+        paths: Name → file or folder; `{name}` is its absolute path.
+        fitness: Where it is: `stdout` (the last line: numbers, or a JSON object), `json` (a file that the program
+            writes), or `exit-code`.
+        pattern: Regular expression that finds the fitness in a line of standard output instead; the last match counts.
+            Groups bear the names of objectives and observables, or there is one group for each objective.
+        result: Name of the JSON file, in the private folder.
+        objectives: Name → `minimize` or `maximize`, or `{maximize: true, unit: Hz}`; JSON has them by name.
+        observables: Name → `{shape: …, dtype: float, unit: …, ragged: false}`; JSON has them by name.
+        stochastic: Whether the seed matters; by default whether a template has `seed`.
+
+    Raises:
+        OptionError: A template names what is not there, or an option is wrong.
+        NotFoundError: A template or path is not there; in `setup`, the program.
+
+    Example:
+        >>> from l2l.space import ParameterSpace, Real
+        >>> model = Command(command="./model --tau {tau} --seed {seed}", parameters=ParameterSpace(tau=Real(1.0, 9.0)))
+        >>> model.stochastic
+        True
+    """
+
+    depends_on = ("l2l.optimizees.template", "l2l.optimizees.program")
+
+    def __init__(
+        self,
+        *,
+        command: list[str] | str,
+        parameters: ParameterSpace,
+        files: Mapping[str, Path] = {},
+        paths: Mapping[str, Path] = {},
+        fitness: Literal["stdout", "json", "exit-code"] = "stdout",
+        pattern: str | None = None,
+        result: str = "result.json",
+        objectives: Mapping[str, Any] = {"fitness": "minimize"},
+        observables: Mapping[str, Any] = {},
+        stochastic: bool | None = None,
+    ) -> None:
+        self.space = parameters
+        self.objectives = tuple(_objective(name, said) for name, said in objectives.items())
+        self.observables = {name: _observable(name, said) for name, said in observables.items()}
+        if not self.objectives:
+            raise OptionError("Command: option 'objectives': expected at least one, got none")
+        for name in self.observables.keys() & {one.name for one in self.objectives}:
+            raise OptionError(f"Command: {name!r} is an objective and an observable; expected two names")
+        self._paths = {name: str(_existing("paths", path)) for name, path in paths.items()}
+        names = _names(parameters, paths)
+        words = _words(command)
+        self._words = [Template(word, WORD, names, f"Command: option 'command': {word!r}") for word in words]
+        self._files: dict[str, tuple[Template, int]] = {}
+        for target, path in files.items():
+            place, text = _inside("files", target), _template_text(path)
+            self._files[place] = (Template(text, FILE, names, str(path)), path.stat().st_mode)
+        for template, where in [(one, "Command: option 'command'") for one in self._words] + [
+            (one, f"Command: template of {target!r}") for target, (one, _) in self._files.items()
+        ]:
+            template.check(parameters, where)
+        templates = [*self._words, *(template for template, _ in self._files.values())]
+        mentioned = {name for template in templates for name in template.names}
+        self.stochastic = "seed" in mentioned if stochastic is None else stochastic
+        self._source = fitness
+        self._result = _inside("result", result)
+        self._pattern = self._compiled(pattern)
+        if fitness == "exit-code" and (len(self.objectives) > 1 or self.observables):
+            raise OptionError("Command: an exit code is one number: expected one objective and no observables")
+
+    def setup(self) -> None:
+        """Look for the program.
+
+        Raises:
+            NotFoundError: It is not there, or may not be executed.
+        """
+        if self._words[0].names <= self._paths.keys():
+            program = self._words[0].render(self._paths)
+            if "/" in program and not program.startswith("/"):
+                if str(PurePosixPath(program)) in self._files:
+                    return
+                raise NotFoundError(
+                    f"Command: {program!r} is relative to the private folder of a trial, where there is no such file; "
+                    f"give its place in paths: {{program: {program}}}, and {{program}} in the command"
+                )
+            if shutil.which(program) is None:
+                where = "is not there, or may not be executed" if "/" in program else "is not on the PATH here"
+                raise NotFoundError(f"Command: the program {program!r} {where}")
+
+    def simulate(self, individual: Individual, trial: Trial) -> Outcome:
+        """Write the input files, run the program to its end, and read its fitness.
+
+        Raises:
+            ProgramFailed: It ended with another exit code than 0, or by a signal.
+            Invalid: It did not leave its fitness where it should be.
+        """
+        folder = Path(os.path.abspath(trial.directory))
+        own = {"seed": trial.seed, "trial": trial.number, "threads": trial.resources.threads, "directory": str(folder)}
+        values = {**individual, **self._paths, **own}
+        for target, (template, mode) in self._files.items():
+            place = folder / target
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(template.render(values), encoding="utf-8")
+            place.chmod(mode & 0o777 | 0o600)
+        words = [*trial.launch, *(template.render(values) for template in self._words)]
+        code = run(words, folder)
+        if code and (code < 0 or self._source != "exit-code"):
+            raise failure(words, code, folder)
+        return self._outcome(code, folder)
+
+    def _outcome(self, code: int, folder: Path) -> Outcome:
+        if self._source == "exit-code":
+            return Outcome(code)
+        if self._source == "json":
+            return self._of_json(json_of(folder / self._result), self._result)
+        if self._pattern is not None:
+            return self._of_match(folder / OUT, self._pattern)
+        line = last_line(folder / OUT)
+        if line.startswith("{"):
+            return self._of_json(parsed(line, "last line of standard output"), "last line of standard output")
+        try:
+            return Outcome(tuple(map(float, line.replace(",", " ").split())))
+        except ValueError:
+            raise Invalid(f"last line of standard output: expected {self._wanted}, got {line[:200]!r}") from None
+
+    def _of_json(self, data: Any, where: str) -> Outcome:
+        if not isinstance(data, Mapping):
+            if len(self.objectives) > 1 or self.observables:
+                raise Invalid(f"{where}: expected a JSON object with {self._wanted}, got {str(data)[:200]}")
+            return Outcome(data)
+        fitness = {one.name: data[one.name] for one in self.objectives if one.name in data}
+        return Outcome(fitness, {name: data[name] for name in self.observables if name in data})
+
+    def _of_match(self, path: Path, pattern: re.Pattern[str]) -> Outcome:
+        found = None
+        for line in lines_of(path):
+            for match in pattern.finditer(line):
+                found = match
+        if found is None:
+            raise Invalid(f"standard output: expected a line that matches {pattern.pattern!r}, found none")
+        try:
+            if found.groupdict():
+                numbers = {name: float(text) for name, text in found.groupdict().items()}
+                observed = {name: numbers.pop(name) for name in self.observables}
+                return Outcome(numbers, observed)
+            return Outcome(tuple(float(text) for text in found.groups()))
+        except (TypeError, ValueError):
+            raise Invalid(f"standard output: expected {self._wanted}, got {found[0][:200]!r}") from None
+
+    @property
+    def _wanted(self) -> str:
+        names = [one.name for one in self.objectives]
+        return "a number" if len(names) == 1 and not self.observables else ", ".join([*names, *self.observables])
+
+    def _compiled(self, pattern: str | None) -> re.Pattern[str] | None:
+        if pattern is None:
+            return None
+        place = "Command: option 'pattern'"
+        if self._source != "stdout":
+            raise OptionError(f"{place}: is for fitness: stdout, got fitness: {self._source}")
+        try:
+            compiled = re.compile(pattern)
+        except re.error as error:
+            raise OptionError(f"{place}: expected a regular expression, got {pattern!r}: {error}") from None
+        wanted = [*(one.name for one in self.objectives), *self.observables]
+        if compiled.groupindex:
+            right = set(compiled.groupindex) == set(wanted)
+        else:
+            right = compiled.groups == len(self.objectives) and not self.observables
+        if not right:
+            raise OptionError(
+                f"{place}: expected a group for each of {', '.join(wanted)}, "
+                f"named like (?P<{wanted[0]}>…), got {pattern!r}"
+            )
+        return compiled
+
+
+# --- options ---------------------------------------------------------------------------------------------------------
+
+
+def _words(command: list[str] | str) -> list[str]:
+    try:
+        words = shlex.split(command) if isinstance(command, str) else list(command)
+    except ValueError as error:
+        raise OptionError(f"Command: option 'command': {error}, got {command!r}") from None
+    if not words or not words[0]:
+        raise OptionError(f"Command: option 'command': expected a program and its arguments, got {command!r}")
+    return words
+
+
+def _names(parameters: ParameterSpace, paths: Mapping[str, Path]) -> list[str]:
+    names = [*parameters, *paths, *OWN]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise OptionError(
+            f"Command: {', '.join(map(repr, twice))} stands for two things; parameters, paths and {', '.join(OWN)} "
+            "need different names"
+        )
+    return names
+
+
+def _objective(name: str, said: Any) -> Objective:
+    if isinstance(said, Mapping):
+        unknown = [key for key in said if key not in ("maximize", "unit")]
+        if not unknown and isinstance(said.get("maximize", False), bool) and isinstance(said.get("unit", ""), str):
+            return Objective(name, **said)
+    elif said in ("minimize", "maximize"):
+        return Objective(name, maximize=said == "maximize")
+    raise OptionError(
+        f"Command: option 'objectives': {name}: expected minimize, maximize or {{maximize: true, unit: …}}, "
+        f"got {said!r}"
+    )
+
+
+def _observable(name: str, said: Any) -> Observable:
+    place = f"Command: option 'observables': {name}"
+    if not isinstance(said, Mapping):
+        raise OptionError(f"{place}: expected {{shape: …, dtype: …, unit: …, ragged: …}} or {{}}, got {said!r}")
+    for key in said:
+        if key not in ("shape", "dtype", "unit", "ragged"):
+            raise OptionError(f"{place}: {near(key, ('shape', 'dtype', 'unit', 'ragged'), 'key')}")
+    try:
+        return Observable(**said)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"{place}: {error}, got {dict(said)!r}") from None
+
+
+def _existing(option: str, path: Path) -> Path:
+    if not path.exists():
+        raise NotFoundError(f"Command: option {option!r}: there is no {path}")
+    return Path(os.path.abspath(path))
+
+
+def _template_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise NotFoundError(f"Command: option 'files': {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise OptionError(
+            f"Command: option 'files': expected a text in UTF-8, got {path}; what is no template goes to paths"
+        ) from None
+
+
+def _inside(option: str, name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise OptionError(f"Command: option {option!r}: expected a name within the private folder, got {name!r}")
+    return str(path)

@@ -1,0 +1,53 @@
+"""Every experiment that ships with the source tree can be read, and the quick ones run to their end."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import l2l
+from l2l.cli import main
+
+QUICK = ["01-sphere.yaml", "02-bowl.py", "03-grid.yaml", "04-command.yaml"]
+NETWORKS = ["brunel.yaml", "brunel.py", "brunel-phases.yaml"]
+
+
+@pytest.fixture(autouse=True)
+def _copy(repository: Path, tmp_path: Path) -> None:
+    shutil.copytree(repository / "experiments", tmp_path / "experiments", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def test_every_experiment_is_tested(repository: Path) -> None:
+    files = [one.name for one in (repository / "experiments").iterdir() if one.suffix in (".py", ".yaml")]
+    assert sorted(files) == sorted([*QUICK, *NETWORKS])
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_quick_experiment_runs_to_its_end(name: str) -> None:
+    assert main(["run", f"experiments/{name}", "--launcher", "serial"]) == 0
+    trajectory = l2l.Trajectory(Path("runs") / Path(name).stem)
+    assert trajectory.finished
+    assert not len(trajectory.failures["status"])
+    expected = {"01-sphere": 1e-6, "02-bowl": 0.01, "03-grid": 1.0, "04-command": 0.012}[Path(name).stem]
+    assert trajectory.best.fitness <= expected
+    if name == "04-command.yaml":
+        assert trajectory.best["frequency"] == pytest.approx(1.7, rel=0.02)
+        assert trajectory.best["decay"] == pytest.approx(0.8, rel=0.1)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_experiment_with_nest_can_be_run(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("nest")
+    assert main(["check", f"experiments/{name}"]) == 0
+    assert "nest-balanced-network" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_balanced_network_reaches_its_target() -> None:
+    pytest.importorskip("nest")
+    assert main(["run", "experiments/brunel.yaml", "--workers", "2"]) == 0
+    trajectory = l2l.Trajectory("runs/brunel")
+    assert trajectory.best.fitness <= 0.01
+    assert main(["run", "experiments/brunel.py"]) == 0
+    assert len(l2l.Trajectory("runs/brunel").trials["number"]) == len(trajectory.trials["number"])

@@ -1,0 +1,30 @@
+"""What replay takes from the archive, and what it records of it."""
+
+from pathlib import Path
+
+import pytest
+
+from l2l import Experiment
+from l2l.errors import ReplayError
+from tests.l2l.experiment.models import Fickle, bowl
+
+
+def runs(directory: Path, generations: int) -> Experiment:
+    return Experiment(bowl, Fickle, directory=directory, launcher="serial", stop={"generations": generations})
+
+
+@pytest.mark.parametrize(("at", "difference"), [((0.26, 0.75), 0.01), ((0.25,), 0.0)])
+def test_each_difference_that_is_adopted_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: tuple[float, ...], difference: float
+) -> None:
+    first = runs(tmp_path, 2).run(progress=None)
+    monkeypatch.setattr(Fickle, "at", at)
+    with pytest.raises(ReplayError, match="generation 0"):
+        runs(tmp_path, 3).run(progress=None)
+    again = runs(tmp_path, 3).run(progress=None, adopt=True)
+    archived = first.individuals["parameters/x"]
+    assert again.individuals["parameters/x"][: len(archived)].tolist() == archived.tolist()
+    assert len(again.individuals) == len(archived) + len(at)
+    recorded = again.table("differences")
+    assert recorded["adopted"].tolist() == [True, True]
+    assert recorded["difference"].tolist() == pytest.approx([difference] * 2)

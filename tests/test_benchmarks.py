@@ -1,0 +1,63 @@
+"""The benchmarks run, measure what they say, and can fail."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture
+def benchmarks(repository: Path) -> Path:
+    return repository / "benchmarks"
+
+
+@pytest.fixture
+def idle(benchmarks: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(benchmarks))
+    import idle as module
+
+    return module
+
+
+def run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(script), "--folder", ".", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_intervals_are_joined_where_they_touch(idle: ModuleType) -> None:
+    assert idle.union([(3.0, 4.0), (0.0, 1.0), (0.5, 2.0), (2.0, 2.5), (5.0, 5.0)]) == [(0.0, 2.5), (3.0, 4.0)]
+
+
+def test_what_intervals_share_is_counted_once(idle: ModuleType) -> None:
+    some, others = [(0.0, 2.0), (3.0, 6.0)], [(1.0, 4.0), (5.0, 5.5), (7.0, 8.0)]
+    assert idle.overlap(some, others) == idle.overlap(others, some) == pytest.approx(2.5)
+    assert idle.length(idle.clipped(some, 1.0, 5.0)) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("tighten", "code", "verdict"), [("1e-6", 0, "kept"), ("1e9", 1, "BROKEN")])
+def test_overhead_says_by_its_exit_code_whether_budgets_are_kept(
+    benchmarks: Path, tighten: str, code: int, verdict: str
+) -> None:
+    done = run(benchmarks / "overhead.py", "--only", "import", "--repeats", "1", "--tighten", tighten)
+    assert done.returncode == code, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("| import l2l ")]
+    assert verdict in line
+
+
+@pytest.mark.parametrize(("tighten", "code"), [("1e-6", 0), ("1e9", 1)])
+def test_the_archive_says_by_its_exit_code_whether_budgets_are_kept(benchmarks: Path, tighten: str, code: int) -> None:
+    done = run(benchmarks / "archive.py", "--evaluations", "3000", "--tighten", tighten)
+    assert done.returncode == code, done.stderr
+    missing = [line for line in done.stdout.splitlines() if "trials missing" in line]
+    assert len(missing) == 1 and "kept" in missing[0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_all_that_needs_no_peer_is_measured(benchmarks: Path) -> None:
+    parts = ["turnaround", "memory", "resume", "idle"]
+    done = run(benchmarks / "overhead.py", "--scale", "0.02", "--repeats", "1", "--tighten", "1e-6", "--only", *parts)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 of 20 budgets broken" in done.stdout

@@ -1,0 +1,320 @@
+"""The manual is true: its examples run, its tables name what there is, its commands are commands."""
+
+import inspect
+import os
+import re
+import shlex
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import pytest
+import yaml
+
+import l2l
+from l2l import registry
+from l2l.cli.main import COMMANDS, FAILED, FINISHED, STOPPED, WRONG
+from l2l.cli.parser import Parser, build, parse
+from l2l.experiment.experiment import MAY_CHANGE
+from l2l.plugin import describe_options
+
+MANUAL = Path(__file__).parent.parent / "docs"
+PAGES = sorted(MANUAL.glob("*.md"))
+# The pages whose Python blocks make one module when put together: it must import without error.
+MODULES = ["experiments.md", "launcher.md", "spaces.md"]
+
+
+class Block(NamedTuple):
+    """A fenced block of a page; its file is the one that a title or a first comment names."""
+
+    language: str
+    text: str
+    file: str | None
+
+
+def blocks_of(page: Path, language: str = "") -> list[Block]:
+    found = []
+    for kind, title, text in re.findall(
+        r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```', page.read_text(), re.MULTILINE | re.DOTALL
+    ):
+        named = re.match(r"# (\S+\.yaml)\n", text)
+        found.append(Block(kind, text, title or (named[1] if named else None)))
+    return [one for one in found if not language or one.language == language]
+
+
+def table_of(page: Path, heading: str) -> list[list[str]]:
+    """The cells, in code or not, of the table whose header begins with a cell."""
+    lines = page.read_text().splitlines()
+    starts = [place for place, line in enumerate(lines) if line.startswith(f"| {heading} |")]
+    assert starts, f"{page.name} has no table headed {heading!r}"
+    rows = []
+    for start in starts:
+        for line in lines[start + 2 :]:
+            if not line.startswith("|"):
+                break
+            rows.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+    return rows
+
+
+def run(folder: Path, *command: str) -> str:
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PATH": tools}, capture_output=True, text=True, timeout=400
+    )
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def walk(page: Path, folder: Path, *, python: bool = True) -> list[str]:
+    """Do what a page says, from top to bottom: write its files, run its commands and its Python; what they print."""
+    printed = []
+    script = ""
+    for block in blocks_of(page):
+        if block.file:
+            (folder / block.file).write_text(block.text)
+        elif block.language == "sh" and "venv" not in block.text:
+            printed.append(run(folder, "bash", "-ec", block.text))
+        elif block.language == "python" and python:
+            script += block.text  # later blocks use what earlier ones named
+            printed.append(run(folder, sys.executable, "-c", script))
+    return printed
+
+
+# --- examples --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [MANUAL.parent / "README.md", MANUAL / "tutorial.md"], ids=lambda page: page.name)
+def test_first_example_finds_its_optimum(tmp_path: Path, page: Path) -> None:
+    (tmp_path / "example.py").write_text(blocks_of(page, "python")[0].text)
+    numbers = [float(text) for text in run(tmp_path, sys.executable, "example.py").split()]
+    assert numbers[:2] == pytest.approx([1.0, -2.0], abs=0.01)
+    assert numbers[2] <= 1e-6
+    for shown in re.findall(r"^(\d\S+ -\d\S+ \S+)$", page.read_text(), re.MULTILINE):
+        assert numbers == pytest.approx([float(text) for text in shown.split()], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_a_page_import(tmp_path: Path, name: str) -> None:
+    (tmp_path / "example.py").write_text("\n".join(one.text for one in blocks_of(MANUAL / name, "python")))
+    run(tmp_path, sys.executable, "-c", "import example")
+
+
+@pytest.mark.parametrize("name", ["experiments.md", "tutorial.md", "balanced-network.md"])
+def test_the_experiments_shown_are_those_that_ship(repository: Path, name: str) -> None:
+    shipped = [yaml.safe_load(path.read_text()) for path in (repository / "experiments").glob("brunel*.yaml")]
+    shown = [yaml.safe_load(one.text) for one in blocks_of(MANUAL / name, "yaml") if "nest-balanced" in one.text]
+    assert shown
+    for one in shown:
+        assert one in shipped
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_grids_from_coarse_to_fine_and_a_program_run_as_the_manual_says(tmp_path: Path) -> None:
+    text = (MANUAL / "experiments.md").read_text()
+    _, again, *_ = walk(MANUAL / "experiments.md", tmp_path, python=False)[0].split("new run in runs/fine")
+    counts = re.findall(r"^\d+ generations?, .* trials.*$", text, re.MULTILINE)
+    assert len(counts) == 3
+    for line in counts[1:]:
+        assert line in again
+    results = walk(MANUAL / "command.md", tmp_path)
+    assert "finished: target 0.001 reached" in results[0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["optimizee.md", "optimizer.md"])
+def test_plugins_are_written_run_and_tested_as_the_manual_says(tmp_path: Path, name: str) -> None:
+    printed = "".join(walk(MANUAL / name, tmp_path))
+    assert "finished: " in printed
+    assert re.search(r"\d+ passed", printed)
+
+
+@pytest.fixture(scope="module")
+def walked(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the tutorial was followed, with a network that is simulated for less time."""
+    pytest.importorskip("nest")
+    pytest.importorskip("matplotlib")
+    folder = tmp_path_factory.mktemp("walked")
+    (folder / "experiments").mkdir()
+    for path in (repository / "experiments").glob("brunel*.yaml"):
+        experiment = yaml.safe_load(path.read_text())
+        experiment["optimizee"] |= {"n_excitatory": 80, "duration": 200.0, "warmup": 50.0}
+        if "stop" in experiment:
+            experiment["stop"] = {"generations": 2}
+        (folder / "experiments" / path.name).write_text(yaml.safe_dump(experiment))
+    walk(MANUAL / "tutorial.md", folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_tutorial_can_be_followed(walked: Path) -> None:
+    assert l2l.Trajectory(walked / "runs/brunel").finished
+    assert l2l.Trajectory(walked / "runs/bowl").reason == "target 1e-09 reached"
+    assert (walked / "runs/brunel/individuals.csv").exists()
+    assert (walked / "brunel.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["archive.md", "failures.md", "balanced-network.md"])
+def test_what_other_pages_do_with_these_runs_works(walked: Path, name: str) -> None:
+    assert walk(MANUAL / name, walked)
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def parsers() -> tuple[Parser, dict[str, Parser]]:
+    return build([import_module(f"l2l.cli.{name}").COMMAND for name in COMMANDS], "0")
+
+
+@pytest.mark.parametrize("page", [MANUAL.parent / "README.md", *PAGES], ids=lambda page: page.name)
+def test_every_command_line_shown_can_be_typed(page: Path) -> None:
+    text = re.sub(r"^```(?!sh\n).*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    shown = re.findall(
+        r"(?:^|; do |&& |\.venv/bin/)(l2l [a-z][^|;\n]*)",
+        "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)),
+        re.MULTILINE,
+    )
+    for line in shown:
+        parse(*parsers(), shlex.split(line, comments=True)[1:])
+    if "l2l run" in text and "```sh" in text and page.name not in {"launcher.md", "optimizer.md"}:
+        assert shown
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/cli.md"])
+def test_all_commands_are_listed(repository: Path, page: str) -> None:
+    told = re.findall(r"^\| `l2l (\w+)", (repository / page).read_text(), re.MULTILINE)
+    assert told == list(COMMANDS)
+
+
+def test_exit_codes_are_listed() -> None:
+    assert [int(row[0]) for row in table_of(MANUAL / "cli.md", "code")] == [FINISHED, FAILED, WRONG, STOPPED]
+
+
+def test_all_options_of_commands_are_listed() -> None:
+    listed = {
+        (command.strip("`"), option.split()[0].strip("`"))
+        for option, commands, _ in table_of(MANUAL / "cli.md", "option")
+        for command in commands.split(", ")
+    }
+    taken = {
+        (command, flag)
+        for command, parser in parsers()[1].items()
+        for flag in parser.flags()
+        if flag not in {"--help", "--debug"}
+    }
+    assert listed == taken
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def test_all_arguments_of_experiments_are_listed_with_their_defaults() -> None:
+    rows = {
+        name.strip("`"): default.strip("`")
+        for names, default, _ in table_of(MANUAL / "experiments.md", "argument")
+        for name in names.split(", ")
+    }
+    signature = inspect.signature(l2l.Experiment.__init__).parameters
+    assert ["self", *rows] == list(signature)
+    for name, default in rows.items():
+        if default not in {"", "none", "one thread"} and name != "directory":
+            assert str(signature[name].default) == default
+
+
+def test_what_may_change_on_the_way_is_what_the_manual_says() -> None:
+    sentence = re.search(
+        r"What may change on the way: (.*?), and of\n?\s*`resources`",
+        (MANUAL / "experiments.md").read_text(),
+        re.DOTALL,
+    )
+    assert sentence
+    assert set(re.findall(r"`(\w+)`", sentence[1])) == set(MAY_CHANGE)
+
+
+def test_stop_rules_and_statuses_and_resources_are_listed() -> None:
+    rules = [name for row in table_of(MANUAL / "experiments.md", "rule") for name in re.findall(r"`(\w+)`", row[0])]
+    assert rules == list(l2l.Stop.__slots__)
+    statuses = [row[0].strip("`") for row in table_of(MANUAL / "failures.md", "status")]
+    assert statuses == [one.name for one in l2l.Status]
+    resources = [row[0].strip("`") for row in table_of(MANUAL / "failures.md", "key")]
+    assert resources == list(l2l.Resources.__slots__)
+
+
+def sections_of(page: Path) -> dict[str, list[list[str]]]:
+    """Heading → rows of the table of options below it."""
+    parts = re.split(r"^## (.*)$", page.read_text(), flags=re.MULTILINE)
+    rows = {}
+    for heading, text in zip(parts[1::2], parts[2::2], strict=True):
+        table = re.search(r"^\| option \| default \| means \|\n\|[-|]*\|\n((?:\|.*\n)*)", text, re.MULTILINE)
+        if table:
+            rows[heading] = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[1].splitlines()]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "heading"),
+    [
+        ("optimizer", "cma-es", "CMA-ES"),
+        ("optimizer", "genetic-algorithm", "Genetic algorithm"),
+        ("optimizer", "grid", "Grid"),
+        ("optimizer", "random", "Random search"),
+        ("optimizee", "command", "Options"),
+    ],
+)
+def test_all_options_of_plugins_are_listed_with_their_defaults(kind: str, name: str, heading: str) -> None:
+    page = MANUAL / ("optimizers.md" if kind == "optimizer" else "command.md")
+    shown = {row[0].strip("`"): row[1].strip("`") for row in sections_of(page)[heading]}
+    plugin = registry.resolve(kind, name)
+    assert isinstance(plugin, type)
+    options = {one.name: one for one in describe_options(plugin) if one.name not in {"seed", "initial"}}
+    assert set(shown) == set(options)
+    for option, default in shown.items():
+        actual = options[option].default
+        if options[option].required:
+            assert default == ""
+        elif isinstance(actual, bool):
+            assert default == str(actual).lower()
+        elif isinstance(actual, int | float | str):
+            assert type(actual)(default) == actual
+
+
+def test_the_archive_has_the_columns_that_the_manual_lists(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(ARCHIVED)
+    run(tmp_path, "l2l", "run", "model.py", "--launcher", "serial", "--directory", "first")
+    run(tmp_path, "l2l", "run", "model.py", "--launcher", "serial", "--directory", "second", "--set", "memo=first")
+    listing = next(one.text for one in blocks_of(MANUAL / "archive.md", "") if "/generations/" in one.text)
+    listed = dict(re.findall(r"^/(\w+)/ +(.*?)(?=^/|\Z)", listing, re.MULTILINE | re.DOTALL))
+    with h5py.File(tmp_path / "second/trajectory.h5") as file:
+        assert set(file) <= set(listed)
+        for table in ("generations", "individuals", "trials", "failures", "segments", "memos"):
+            names = {re.split(r"[/ ]", name.strip())[0] for name in listed[table].partition(":")[0].split(",")}
+            assert set(file[table]) == names, table
+        assert set(file["validation"]) == set(file["trials"]) | {"message", "traceback"}
+        for name in re.findall(
+            r"\b(format|version|experiment|seed|fingerprint|finished|reason)\b", listing.splitlines()[0]
+        ):
+            assert name in file.attrs
+
+
+ARCHIVED = """
+import l2l
+
+space = l2l.ParameterSpace(x=l2l.Real(0.0, 1.0), y=l2l.Real(0.0, 1.0, when="x > 0.5"))
+
+
+@l2l.optimizee(space=space, observables={"double": l2l.Observable()})
+def model(individual, trial):
+    if individual["x"] > 0.9:
+        raise l2l.Invalid("too large")
+    return l2l.Outcome(individual["x"] + trial.rng.normal(), {"double": 2 * individual["x"]})
+
+
+experiment = l2l.Experiment(model, "cma-es", stop={"generations": 3}, trials=2, validate={"trials": 2})
+"""
