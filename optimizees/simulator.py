@@ -1,0 +1,120 @@
+"""What the adapters of simulators share: the order of a trial, and the checks that every modeller otherwise writes again."""
+
+import importlib
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from l2l.errors import Invalid, MissingPart, OptionError
+from l2l.individual import Individual
+from l2l.optimizee import Optimizee
+from l2l.values import Outcome, Trial
+
+
+class Simulator(Optimizee):
+    """Base of the adapters: `build` a model once, then for each trial `set_parameters` and `measure`.
+
+    An adapter, itself a base class for modellers, implements `start` and `reset` for its simulator. A model implements
+    the three hooks. What a trial does must follow from the individual and the trial alone, whatever ran before it in
+    this process: that is what `reset` is for, and where it cannot bring back the model as built it builds anew.
+    """
+
+    _ready: bool = False
+
+    def setup(self) -> None:
+        """Start the simulator and build the model, once in each evaluating process."""
+        self.start()
+        self._ready = True
+
+    def simulate(self, individual: Individual, trial: Trial) -> Any:
+        """Reset the model, give it the individual's parameters, run it and read it out."""
+        if not self._ready:
+            self.setup()
+        self.reset(trial)
+        self.set_parameters(individual, trial)
+        return self.measure(individual, trial)
+
+    @abstractmethod
+    def start(self) -> None:
+        """Import the simulator, make it quiet, and build what is kept between trials."""
+
+    @abstractmethod
+    def reset(self, trial: Trial) -> None:
+        """Bring the model back to where `build` left it, with the trial's seed and threads."""
+
+    @abstractmethod
+    def build(self) -> None:
+        """Make the model; the adapter says how often."""
+
+    @abstractmethod
+    def set_parameters(self, individual: Individual, trial: Trial) -> None:
+        """Give the model the individual's parameters."""
+
+    @abstractmethod
+    def measure(
+        self, individual: Individual, trial: Trial
+    ) -> float | tuple[float, ...] | Mapping[str, float] | Outcome:
+        """Run the model and return its fitness, as `simulate` of any optimizee does."""
+
+
+def imported(module: str, part: str, extra: str) -> ModuleType:
+    """A simulator's module.
+
+    Args:
+        module: Its dotted name, "tvb.simulator.lab".
+        part: What users call it, "TVB".
+        extra: The extra of this package that installs it, "tvb".
+
+    Raises:
+        MissingPart: It is not installed; the message names the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != module.partition(".")[0]:
+            raise
+        raise MissingPart(part, f"pip install 'l2l[{extra}]'") from None
+
+
+def finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """The values as an array, if all of them are numbers.
+
+    Raises:
+        Invalid: The simulation diverged; says which recording and where.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    wrong = ~np.isfinite(array)
+    if wrong.any():
+        first = int(np.flatnonzero(wrong.ravel())[0])
+        raise Invalid(f"diverged: {name} is {array.ravel()[first]} at sample {first} of {array.size}")
+    return array
+
+
+def check_number(
+    owner: object,
+    name: str,
+    number: float,
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    most: float = math.inf,
+) -> None:
+    """Refuse an option out of its range.
+
+    Raises:
+        OptionError: Names the class and the option, what was expected and what came.
+    """
+    if above < number <= most and number >= least and math.isfinite(number):
+        return
+    limits = [
+        text
+        for text, limit in ((f"above {above:g}", above), (f"at least {least:g}", least), (f"at most {most:g}", most))
+        if math.isfinite(limit)
+    ]
+    wanted = f" {' and '.join(limits)}" if limits else ""
+    raise OptionError(f"{type(owner).__name__}: option {name!r}: expected a finite number{wanted}, got {number!r}")
