@@ -1,4 +1,4 @@
-"""What the adapters of simulators share: the order of a trial, and the checks that every modeller otherwise writes again."""
+"""What the adapters of simulators share: the order of a trial, and checks that every modeller otherwise writes again."""
 
 import importlib
 import math
