@@ -1,4 +1,4 @@
-"""What the adapters of simulators share: the order of a trial, and checks that every modeller otherwise writes again."""
+"""What the adapters of simulators share: the order of a trial, and checks that modellers otherwise write again."""
 
 import importlib
 import math
