@@ -14,9 +14,10 @@ from l2l.optimizee import Optimizee
 from l2l.provenance import fingerprint, specification
 from l2l.space import ParameterSpace
 from l2l.values import Evaluation, Resources, Trial
-from l2l.worker.child import environment_of
-from l2l.worker.crew import Plan
+from l2l.worker.crew import LocalCrew
+from l2l.worker.plan import Plan
 from l2l.worker.pool import Pool
+from l2l.worker.process import environment_of
 from l2l.worker.serve import start_message
 
 
@@ -55,17 +56,16 @@ class LocalLauncher(Launcher):
         environments = self._environments(resources)
         logs = self._logs(folder)
         self.slots = len(environments)
-        self._pool = Pool(
-            Plan(
-                start=start_message(plan_of, parts, resources),
-                resources=resources,
-                objectives=len(optimizee.objectives),
-                vectorized=optimizee.batches,
-                logs=logs,
-                environments=environments,
-                patience=self._patience,
-            )
+        plan = Plan(
+            start=start_message(plan_of, parts, resources),
+            resources=resources,
+            objectives=len(optimizee.objectives),
+            vectorized=optimizee.batches,
+            logs=logs,
+            environments=environments,
+            patience=self._patience,
         )
+        self._pool = Pool(plan, LocalCrew(plan))
 
     def _logs(self, folder: Path | None) -> Path:
         if folder is None:

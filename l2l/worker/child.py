@@ -1,48 +1,23 @@
-"""One evaluating process, from its leader's side."""
+"""A worker that is a child of this process."""
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-from l2l.values import Status, Trial
-from l2l.worker.batch import Forms, row_of
-from l2l.worker.board import Board, Running
-from l2l.worker.channel import Inbox, Outbox, framed, pipe
-from l2l.worker.crash import log_size
-from l2l.worker.evaluate import peak_memory
-from l2l.worker.guardian import MARKER, end_all
-from l2l.worker.protect import TRACE_SIGNAL
-from l2l.worker.serve import Hello
+from l2l.values import Trial
+from l2l.worker.batch import Forms
+from l2l.worker.board import Running
+from l2l.worker.channel import Inbox, Outbox, pipe
+from l2l.worker.process import Process, Verdict
+from l2l.worker.worker import Worker
 
-_PROGRAM = str(Path(__file__).absolute().with_name("__main__.py"))
-_UNKILLABLE = 5.0
+_AFTERMATH = 0.2
 
 
-class Verdict(NamedTuple):
-    """Why the watchdog ended a process.
-
-    Args:
-        running: What it was at; judged by this, whatever comes of it after all.
-        status: `TIMEOUT` or `OUT_OF_MEMORY`.
-        message: For the failure.
-        when: On the monotonic clock.
-    """
-
-    running: Running
-    status: Status
-    message: str
-    when: float
-
-
-class Child:
-    """A worker process: its channel, board, log, and the trials that it has.
+class Child(Worker):
+    """A process of this machine, with a pair of pipes for a channel.
 
     Args:
         slot: Which of the launcher's workers it is, from 0.
@@ -56,128 +31,64 @@ class Child:
     def __init__(
         self, slot: int, log: Path, *, start: bytes, forms: Forms, marker: str, environment: Mapping[str, str]
     ) -> None:
-        self.slot = slot
-        self.marker = marker
-        self.log = log
-        self.log_start = log_size(log)
-        self.hello: Hello | None = None
-        self.sent: dict[int, Trial | None] = {}
-        self.slow = False
-        self.verdict: Verdict | None = None
-        self.peak_memory = 0
-        self.began = time.monotonic()
-        self._next = 0
-        self._inherited = peak_memory()  # what the system counts as its child's from the start
-        self._forms = forms
-        self._told_forms: set[int] = set()
-        self._lock = threading.Lock()
-        self.code: int | None = None
-        self.board = Board.create()
-        reading, self._theirs_write = pipe()
-        self._theirs_read, writing = pipe()
+        reading, their_writing = pipe()
+        their_reading, writing = pipe()
         os.set_blocking(reading, False)
-        self.inbox, self.outbox = Inbox(reading), Outbox(writing)
         try:
-            self._process = self._launch({**environment, MARKER: marker})
-        finally:
-            os.close(self._theirs_read)
-            os.close(self._theirs_write)
-        self.pid = self._process.pid
-        self.pidfd = _pidfd(self.pid)
-        self.outbox.send(start)
-
-    def _launch(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        theirs = (self._theirs_read, self._theirs_write, self.board.descriptor)
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-P", _PROGRAM, str(os.getpid()), *map(str, theirs)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=theirs,
-                env=environment,
-                start_new_session=True,
+            self.process = _Watched(
+                self, log, marker=marker, environment=environment, reading=their_reading, writing=their_writing
             )
+        finally:
+            os.close(their_reading)
+            os.close(their_writing)
+        super().__init__(slot, forms=forms, inbox=Inbox(reading), outbox=Outbox(writing), start=start)
 
-    def send(self, trials: Sequence[Trial]) -> int:
-        """Queue trials of one form as a batch.
+    @property
+    def pid(self) -> int:
+        """Its process number."""
+        return self.process.pid
 
-        Returns:
-            The size of the message in bytes.
-        """
-        form = self._forms.of(trials[0])
-        if form.code not in self._told_forms:
-            self._told_forms.add(form.code)
-            self.outbox.send(framed((form.code, (form.names, form.root), None)))
-        frame = framed((self._next, form.code, [row_of(trial) for trial in trials]))
-        self.sent.update(enumerate(trials, self._next))
-        self._next += len(trials)
-        self.outbox.send(frame)
-        return len(frame)
+    @property
+    def verdict(self) -> Verdict | None:
+        """Why the watchdog ended it, if it did."""
+        return self.process.verdict
+
+    @property
+    def peak_memory(self) -> int:
+        """Bytes that it held at most, as far as known."""
+        return self.process.peak_memory
 
     @property
     def running(self) -> Running | None:
         """What it is at, as far as its result is not here yet; from any thread."""
-        try:
-            running = self.board.running
-        except ValueError:
-            return None  # closed meanwhile
-        if running and any(one in self.sent for one in range(running.number, running.number + running.together)):
-            return running
-        return None
+        return self.process.running
+
+    @property
+    def over(self) -> bool:
+        """Whether it has closed its end of the channel."""
+        return self.inbox.closed
 
     def recall(self) -> list[Trial]:
         """Take back what it has not started."""
-        self.board.recall(self._next)
-        following = self.board.following
-        back = [number for number in self.sent if number >= following]
-        return [trial for number in back if (trial := self.sent.pop(number)) is not None]
+        board = self.process.board
+        board.recall(self._next)
+        return self.take_back(board.following, self._next)
 
-    def trace(self) -> None:
-        """Let it write where it is to its log; from any thread."""
-        with self._lock:
-            if self.code is None:
-                with contextlib.suppress(OSError):
-                    os.kill(self.pid, TRACE_SIGNAL)
+    def end(self) -> int:
+        """Kill it and wait for its end; its return code."""
+        self.process.kill()
+        code = self.process.reap()
+        if self.verdict is None and code == -signal.SIGKILL:
+            time.sleep(_AFTERMATH)  # where a batch system ends the job, we die here and charge nobody
+        return code
 
-    def kill(self) -> None:
-        """Kill its group of processes; from any thread."""
-        with self._lock:
-            if self.code is None:
-                with contextlib.suppress(OSError):
-                    os.killpg(self.pid, signal.SIGKILL)
-                with contextlib.suppress(OSError):
-                    os.kill(self.pid, signal.SIGKILL)
+    def said(self) -> str:
+        """The end of what it wrote since the trial that it began last."""
+        return self.process.said()
 
-    @property
-    def ended(self) -> bool:
-        """Whether its process is dead; it is not reaped yet."""
-        return self.code is not None or _is_dead(self.pid)
-
-    @property
-    def unkillable(self) -> bool:
-        """Whether it was killed long ago and still is there, as on a file system that does not answer."""
-        return self.verdict is not None and time.monotonic() - self.verdict.when > _UNKILLABLE
-
-    def reap(self) -> int:
-        """Wait for its end (it was killed), end what it left behind, and give its resources back; its return code."""
-        if self.code is not None:
-            return self.code
-        deadline = time.monotonic() + (0.0 if self.unkillable else _UNKILLABLE)
-        while not self.ended:
-            if time.monotonic() > deadline:  # it will end when the system lets it; nobody waits for it
-                with self._lock:
-                    self.code = self._process.returncode = -signal.SIGKILL
-                return self.code
-            time.sleep(0.001)
-        end_all(self.marker, {self.pid})
-        with self._lock:
-            _, status, usage = os.wait4(self.pid, 0)
-            self.code = self._process.returncode = os.waitstatus_to_exitcode(status)
-        used = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        if used > self._inherited:
-            self.peak_memory = max(self.peak_memory, used)
-        return self.code
+    def wrote(self) -> str:
+        """What it wrote since it began, as the end of a message."""
+        return self.process.wrote()
 
     def hang_up(self) -> None:
         """Close the channel towards it: it ends once it has nothing to do."""
@@ -189,40 +100,23 @@ class Child:
         """Close what is left of the channel, after its end."""
         self.hang_up()
         os.close(self.inbox.descriptor)
-        if self.pidfd is not None:
-            os.close(self.pidfd)
-        self.board.close()
+        self.process.close()
 
 
-def _pidfd(pid: int) -> int | None:
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return None
+class _Watched(Process):
+    """The process of a child: what it is at counts until its result is here."""
 
+    def __init__(
+        self, child: Child, log: Path, *, marker: str, environment: Mapping[str, str], reading: int, writing: int
+    ) -> None:
+        self._child = child
+        super().__init__(log, marker=marker, environment=environment, reading=reading, writing=writing)
 
-def _is_dead(pid: int) -> bool:
-    if hasattr(os, "waitid"):
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    import psutil
-
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def environment_of(threads: int, devices: Sequence[str] | None = None) -> dict[str, str]:
-    """The environment of a worker: the leader's, with threads pinned.
-
-    Args:
-        threads: Of each trial.
-        devices: The GPUs that it may use; None where trials use none.
-    """
-    changed = dict(os.environ)
-    for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "BLIS_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM"):
-        changed[f"{name}_THREADS"] = str(threads)
-    changed |= {"OMP_WAIT_POLICY": "passive", "PYNEST_QUIET": "1", "PYTHONHASHSEED": "0", "L2L_WORKER": "1"}
-    if devices is not None:
-        changed["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
-    return changed
+    @property
+    def running(self) -> Running | None:
+        """What it is at, as far as its result is not here yet; from any thread."""
+        running = super().running
+        if running is None:
+            return None
+        sent = self._child.sent
+        return running if any(one in sent for one in range(running.number, running.number + running.together)) else None

@@ -3,45 +3,19 @@
 import selectors
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from l2l.errors import LauncherError
-from l2l.values import Resources
 from l2l.worker.batch import Forms
 from l2l.worker.child import Child
-from l2l.worker.crash import tail
 from l2l.worker.guardian import Guardian, end_all
+from l2l.worker.plan import Plan
 from l2l.worker.watchdog import Watchdog
+from l2l.worker.worker import Crew, Worker
 
 _FAREWELL = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a pool is to run.
-
-    Args:
-        start: The framed first messages to a worker (`serve.start_message`).
-        resources: Of each trial.
-        objectives: How many.
-        vectorized: Whether the optimizee simulates batches in its own way.
-        logs: Folder of the workers' logs.
-        environments: Of each worker; there are as many workers.
-        patience: Seconds until a worker must have said hello.
-    """
-
-    start: bytes
-    resources: Resources
-    objectives: int
-    vectorized: bool
-    logs: Path
-    environments: Sequence[Mapping[str, str]]
-    patience: float = 600.0
-
-
-class Crew:
+class LocalCrew(Crew):
     """Workers, one a slot, each replaced when it dies.
 
     Args:
@@ -54,7 +28,8 @@ class Crew:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.forms = Forms()
-        self.children: list[Child] = []
+        self.workers: list[Child] = []
+        self.slots = len(plan.environments)
         self._marker = uuid.uuid4().hex
         self._spawned = 0
         self._selector = selectors.DefaultSelector()
@@ -64,11 +39,11 @@ class Crew:
         try:
             self._guardian = Guardian(f"{self._marker}/")
             for slot in range(len(plan.environments)):
-                self.children.append(self._spawn(slot))
+                self.workers.append(self._spawn(slot))
         except OSError as error:
             self.stop()
             raise LauncherError(f"workers cannot be started: {error}") from error
-        self._watchdog = Watchdog(lambda: list(self.children), plan.resources)
+        self._watchdog = Watchdog(lambda: [child.process for child in list(self.workers)], plan.resources)
 
     def _spawn(self, slot: int) -> Child:
         marker = f"{self._marker}/{self._spawned}/"
@@ -79,8 +54,8 @@ class Crew:
         if self._guardian is not None:
             self._guardian.watch(child.pid)
         self._selector.register(child.inbox.descriptor, selectors.EVENT_READ, child)
-        if child.pidfd is not None:
-            self._selector.register(child.pidfd, selectors.EVENT_READ, child)
+        if child.process.pidfd is not None:
+            self._selector.register(child.process.pidfd, selectors.EVENT_READ, child)
         return child
 
     def wait(self, seconds: float | None) -> tuple[list[Child], list[Child]]:
@@ -98,58 +73,70 @@ class Crew:
             child: Child = key.data
             if key.fd == child.inbox.descriptor:
                 readable.append(child)
-            elif key.fd == child.pidfd:
+            elif key.fd == child.process.pidfd:
                 ended.append(child)
             elif events & selectors.EVENT_WRITE:
                 child.outbox.flush()
                 self.listen(child)
-        ended += [child for child in self.children if (child.pidfd is None and child.ended) or child.unkillable]
+        ended += [
+            child
+            for child in self.workers
+            if (child.process.pidfd is None and child.process.ended) or child.process.unkillable
+        ]
         return readable, ended
 
     def _limited(self, seconds: float | None) -> float | None:
         limits = [] if seconds is None else [seconds]
-        if self._limits or any(child.hello is None for child in self.children):
+        if self._limits or any(child.hello is None for child in self.workers):
             limits.append(1.0)
-        if any(child.pidfd is None for child in self.children):
+        if any(child.process.pidfd is None for child in self.workers):
             limits.append(0.05)
         return min(limits, default=None)
 
-    def listen(self, child: Child) -> None:
+    def listen(self, worker: Worker) -> None:
         """Take note when the channel takes more, as long as something waits to be sent."""
-        descriptor = child.outbox.descriptor
+        descriptor = worker.outbox.descriptor
         registered = descriptor in self._selector.get_map()
-        if child.outbox.empty and registered:
+        if worker.outbox.empty and registered:
             self._selector.unregister(descriptor)
-        elif not child.outbox.empty and not registered:
-            self._selector.register(descriptor, selectors.EVENT_WRITE, child)
+        elif not worker.outbox.empty and not registered:
+            self._selector.register(descriptor, selectors.EVENT_WRITE, worker)
 
-    def check_patience(self) -> None:
+    def check(self) -> None:
         """Give up on a worker that does not come up.
 
         Raises:
             LauncherError: It did not say hello in time.
         """
         patience = self.plan.patience
-        for child in self.children:
-            if child.hello is None and time.monotonic() - child.began > patience:
-                child.trace()
+        for child in self.workers:
+            if child.hello is None and time.monotonic() - child.process.began > patience:
+                child.process.trace()
                 time.sleep(0.05)
-                raise LauncherError(f"a worker was not ready after {patience:g} s of imports and setup; {wrote(child)}")
+                raise LauncherError(
+                    f"a worker was not ready after {patience:g} s of imports and setup; {child.wrote()}"
+                )
 
-    def replace(self, child: Child) -> None:
+    def lost(self) -> list[Worker]:
+        """None: what ends here, ends before our eyes."""
+        return []
+
+    def replace(self, worker: Worker) -> None:
         """Put a new process in the place of one that was reaped.
 
         Raises:
             LauncherError: The system starts no process.
         """
-        for descriptor in (child.pidfd, child.inbox.descriptor, child.outbox.descriptor):
+        child = worker
+        assert isinstance(child, Child)
+        for descriptor in (child.process.pidfd, child.inbox.descriptor, child.outbox.descriptor):
             if descriptor is not None and descriptor in self._selector.get_map():
                 self._selector.unregister(descriptor)
         child.close()
         if self._guardian is not None:
             self._guardian.forget(child.pid)
         try:
-            self.children[self.children.index(child)] = self._spawn(child.slot)
+            self.workers[self.workers.index(child)] = self._spawn(child.slot)
         except OSError as error:
             raise LauncherError(f"a worker cannot be started: {error}") from error
 
@@ -161,24 +148,24 @@ class Crew:
         """
         if self._watchdog is not None:
             self._watchdog.stop()
-        for child in self.children:
+        for child in self.workers:
             child.recall()
             child.hang_up()
         self._wait_for_ends(grace)
-        for child in self.children:
-            child.kill()
-        for child in self.children:
-            child.reap()
+        for child in self.workers:
+            child.process.kill()
+        for child in self.workers:
+            child.process.reap()
             child.close()
         self._selector.close()
         end_all(f"{self._marker}/", ())
         if self._guardian is not None:
             self._guardian.close()
-        self.children.clear()
+        self.workers.clear()
 
     def _wait_for_ends(self, grace: float) -> None:
         begin = time.monotonic()
-        waiting = [child for child in self.children if child.hello is not None]
+        waiting = [child for child in self.workers if child.hello is not None]
         while waiting:
             passed = time.monotonic() - begin
             for child in waiting:
@@ -186,13 +173,7 @@ class Crew:
             waiting = [
                 child
                 for child in waiting
-                if not child.ended and passed < (grace if child.running else max(grace, _FAREWELL))
+                if not child.process.ended and passed < (grace if child.running else max(grace, _FAREWELL))
             ]
             if waiting:
                 time.sleep(0.002)
-
-
-def wrote(child: Child) -> str:
-    """What a worker wrote to its log, and where the rest of it is, as the end of a message."""
-    said = tail(child.log, child.log_start)
-    return f"it wrote (all of it in {child.log}):\n{said}" if said else "it wrote nothing"

@@ -1,7 +1,6 @@
 """Trials and the workers that run them: what a launcher on one machine is made of."""
 
 import math
-import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -12,17 +11,16 @@ from l2l.errors import ChangedOptimizee, LauncherError, UserError
 from l2l.values import Evaluation, Failure, Status, Trial, trial_directory
 from l2l.worker.batch import Sizing
 from l2l.worker.board import Running
-from l2l.worker.child import Child
-from l2l.worker.crash import cause_of, tail
-from l2l.worker.crew import Crew, Plan, wrote
+from l2l.worker.crash import cause_of
+from l2l.worker.plan import Plan
 from l2l.worker.serve import Hello, Refusal
+from l2l.worker.worker import Crew, Worker
 
 _COALESCE = 1e-3
 _LEAST, _LOOK_AWAY = 7e-4, 2e-2
 _STEAL = 2e-3
 _SLOW = 0.1
 _DEATHS = 3
-_AFTERMATH = 0.2
 _NEVER = 1 << 62
 
 
@@ -31,16 +29,14 @@ class Pool:
 
     Args:
         plan: What to run.
-
-    Raises:
-        LauncherError: The system starts no process.
+        crew: The workers.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._crew = Crew(plan)
+    def __init__(self, plan: Plan, crew: Crew) -> None:
+        self._crew = crew
         self._resources = plan.resources
         self._nothing = (math.nan,) * plan.objectives
-        self._sizing = Sizing(len(plan.environments), vectorized=plan.vectorized, timeout=plan.resources.timeout)
+        self._sizing = Sizing(crew.slots, vectorized=plan.vectorized, timeout=plan.resources.timeout)
         self._backlog: deque[Trial] = deque()
         self._alone: set[Trial] = set()
         self._pending = 0
@@ -86,12 +82,12 @@ class Pool:
     def cancel(self, trials: Sequence[Trial]) -> None:
         """Forget trials: those not started never run, the others' evaluations are dropped."""
         unwanted = {_key(trial) for trial in trials}
-        for child in self._crew.children:
-            if any(trial is not None and _key(trial) in unwanted for trial in child.sent.values()):
-                self._backlog.extendleft(reversed(child.recall()))
-                for number, trial in child.sent.items():
+        for worker in self._crew.workers:
+            if any(trial is not None and _key(trial) in unwanted for trial in worker.sent.values()):
+                self._backlog.extendleft(reversed(worker.recall()))
+                for number, trial in worker.sent.items():
                     if trial is not None and _key(trial) in unwanted:
-                        child.sent[number] = None
+                        worker.sent[number] = None
                         self._pending -= 1
         kept = [trial for trial in self._backlog if _key(trial) not in unwanted]
         self._pending -= len(self._backlog) - len(kept)
@@ -120,44 +116,50 @@ class Pool:
             time.sleep(rest)
             left = _COALESCE
         readable, ended = self._crew.wait(self._patience(left))
-        for child in readable:
-            self._take(child, child.inbox.read())
-            if child.inbox.closed:
-                ended.append(child)
-        self._crew.check_patience()
-        for child in set(ended):
-            self._bury(child)
+        over = {*ended}
+        for worker in readable:
+            self._take(worker, worker.inbox.read())
+            self._backlog.extendleft(reversed(worker.returned))
+            worker.returned.clear()
+            if worker.over:
+                over.add(worker)
+        self._crew.check()
+        for worker in self._crew.lost():
+            over.discard(worker)
+            self._requeue(worker)
+        for worker in over:
+            self._bury(worker)
         self._balance()
         self._dispatch()
 
     def _patience(self, left: float | None) -> float | None:
         """How long the loop may sleep before it looks for trials that wait behind slow ones."""
-        children = self._crew.children
-        if len(children) > 1 and any(len(child.sent) > 1 for child in children):
-            look = _STEAL if any(not child.sent for child in children) else _SLOW
+        workers = self._crew.workers
+        if len(workers) > 1 and any(len(worker.sent) > 1 for worker in workers):
+            look = _STEAL if any(not worker.sent for worker in workers) else _SLOW
             return look if left is None else min(left, look)
         return left
 
     def _rest(self) -> float:
         """Seconds for which we may look away, so that results come in bulk and no worker runs dry; 0.0 for none."""
-        children, lasts = self._crew.children, self._sizing.lasts
-        if any(child.hello is None for child in children):
+        workers, lasts = self._crew.workers, self._sizing.lasts
+        if any(worker.hello is None for worker in workers):
             return 0.0
-        rest = min(lasts(min(len(child.sent) for child in children)) / 3, _LOOK_AWAY)
-        return rest if rest > _LEAST and rest * len(children) > lasts(2) else 0.0
+        rest = min(lasts(min(len(worker.sent) for worker in workers)) / 3, _LOOK_AWAY)
+        return rest if rest > _LEAST and rest * len(workers) > lasts(2) else 0.0
 
     # --- what comes from workers ---
 
-    def _take(self, child: Child, messages: Iterable[Any]) -> None:
+    def _take(self, worker: Worker, messages: Iterable[Any]) -> None:
         """Turn messages into evaluations."""
         before, total = len(self._came), 0.0
-        sent, append, alone, ok = child.sent, self._came.append, self._alone, Status.OK
-        host, pid = (child.hello.host if child.hello else ""), child.pid
-        condemned = child.verdict.running.number if child.verdict else _NEVER
+        sent, append, alone, ok = worker.sent, self._came.append, self._alone, Status.OK
+        host, pid = (worker.hello.host if worker.hello else ""), worker.pid
+        condemned = worker.verdict.running.number if worker.verdict else _NEVER
         for message in messages:
             if type(message) is not tuple:
-                self._greet(child, message)
-                host = child.hello.host if child.hello else ""
+                self._greet(worker, message)
+                host = worker.hello.host if worker.hello else ""
                 continue
             if message[0] >= condemned:
                 continue  # too late, or disturbed by the signal that asks where it is
@@ -188,22 +190,22 @@ class Pool:
         if count:
             self._pending -= count
             self._deaths = 0
-            child.slow = False
+            worker.slow = False
             self._sizing.learn(total, count)
 
-    def _greet(self, child: Child, message: Hello | Refusal) -> None:
+    def _greet(self, worker: Worker, message: Hello | Refusal) -> None:
         if isinstance(message, Hello):
-            child.hello = message
+            worker.hello = message
             self._hello = self._hello or message
         elif message.changed:
             raise ChangedOptimizee(
-                f"the optimizee is not the same in worker {child.slot} as in this process; "
+                f"the optimizee is not the same in worker {worker.slot} as in this process; "
                 f"it differs in: {', '.join(message.changed)}"
             )
         elif message.wrong:
             raise UserError(message.message)
         elif self._hello is None:
-            said = f"worker {child.slot} cannot evaluate: {message.message}\n{message.traceback}"
+            said = f"worker {worker.slot} cannot evaluate: {message.message}\n{message.traceback}"
             raise LauncherError(said.rstrip())
 
     # --- what goes to workers ---
@@ -212,17 +214,17 @@ class Pool:
         """Send batches to workers that have room: one to each that has nothing, then one more each to run on."""
         backlog, sizing = self._backlog, self._sizing
         for spare in (False, True):
-            for child in self._crew.children if backlog else ():
-                queued = len(child.sent)
+            for worker in self._crew.workers if backlog else ():
+                queued = len(worker.sent)
                 if not backlog:
                     return
-                if child.hello is None or child.slow or child.verdict is not None:
+                if worker.hello is None or worker.slow or worker.verdict is not None:
                     continue
                 size = sizing.size(len(backlog))
                 if queued <= size if spare else not queued:
-                    self._send(child, size)
+                    self._send(worker, size)
 
-    def _send(self, child: Child, size: int) -> None:
+    def _send(self, worker: Worker, size: int) -> None:
         backlog, alone = self._backlog, self._alone
         form_of = self._crew.forms.of
         form = form_of(backlog[0])
@@ -233,71 +235,73 @@ class Pool:
             batch.append(trial)
         for _ in batch:
             backlog.popleft()
-        self._sizing.learn_bytes(child.send(batch), len(batch))
-        if not child.outbox.empty:
-            self._crew.listen(child)
+        self._sizing.learn_bytes(worker.send(batch), len(batch))
+        if not worker.outbox.empty:
+            self._crew.listen(worker)
 
     def _balance(self) -> None:
         """Take back what waits behind a slow trial, or what idle workers could do."""
-        children = self._crew.children
-        if len(children) < 2:
+        workers = self._crew.workers
+        if len(workers) < 2:
             return
-        idle = not self._backlog and any(child.hello and not child.sent for child in children)
+        idle = not self._backlog and any(worker.hello and not worker.sent for worker in workers)
         now = time.monotonic()
-        for child in children:
-            if len(child.sent) < 2 or child.verdict is not None:
+        for worker in workers:
+            if len(worker.sent) < 2 or worker.verdict is not None:
                 continue
-            running = child.running
+            running = worker.running
             age = now - running.since if running else 0.0
             slow = age > max(_SLOW, self._sizing.lasts(4))
-            if slow or (idle and max(age, self._sizing.lasts(len(child.sent))) > _STEAL):
-                self._backlog.extendleft(reversed(child.recall()))
-                child.slow = slow or age > _STEAL
+            if slow or (idle and max(age, self._sizing.lasts(len(worker.sent))) > _STEAL):
+                self._backlog.extendleft(reversed(worker.recall()))
+                worker.slow = slow or age > _STEAL
                 if not slow:
                     return
 
     # --- deaths ---
 
-    def _bury(self, child: Child) -> None:
+    def _bury(self, worker: Worker) -> None:
         """Charge the trial that a dead worker ran, requeue its others, and put a new worker in its place.
 
         Raises:
             LauncherError: One after the other dies without a result.
         """
-        child.kill()
-        self._take(child, child.inbox.drain())
-        code = child.reap()
-        verdict = child.verdict
-        if verdict is None and code == -signal.SIGKILL:
-            time.sleep(_AFTERMATH)  # where a batch system ends the job, we die here and charge nobody
-        running = verdict.running if verdict else child.running
-        charged = running is not None and self._charge(child, running, code)
-        self._backlog.extendleft(reversed([trial for trial in child.sent.values() if trial is not None]))
-        child.sent.clear()
+        code = worker.end()
+        self._take(worker, worker.inbox.drain())
+        verdict = worker.verdict
+        running = verdict.running if verdict else worker.running
+        charged = running is not None and self._charge(worker, running, code)
+        self._requeue(worker)
         self._deaths = 0 if charged else self._deaths + 1
-        if self._deaths >= _DEATHS + (len(self._crew.children) if self._hello else 0):
-            when = "without a result" if child.hello else "before they were ready"
+        if self._deaths >= _DEATHS + (len(self._crew.workers) if self._hello else 0):
+            when = "without a result" if worker.hello else "before they were ready"
             raise LauncherError(
-                f"{self._deaths} workers ended one after the other {when}; of the last {cause_of(code)}; {wrote(child)}"
+                f"{self._deaths} workers ended one after the other {when}; of the last {cause_of(code)}; "
+                f"{worker.wrote()}"
             )
-        self._crew.replace(child)
+        self._crew.replace(worker)
 
-    def _charge(self, child: Child, running: Running, code: int) -> bool:
+    def _requeue(self, worker: Worker) -> None:
+        """Let others do what it had."""
+        self._backlog.extendleft(reversed([trial for trial in worker.sent.values() if trial is not None]))
+        worker.sent.clear()
+
+    def _charge(self, worker: Worker, running: Running, code: int) -> bool:
         """Note what became of the trial that a dead worker ran; whether its death is explained."""
         together = range(running.number, running.number + running.together)
-        numbers = [one for one in together if one in child.sent]
+        numbers = [one for one in together if one in worker.sent]
         if len(numbers) > 1:
-            self._alone.update(trial for one in numbers if (trial := child.sent[one]) is not None)
+            self._alone.update(trial for one in numbers if (trial := worker.sent[one]) is not None)
             return True
-        trial = child.sent.pop(numbers[0], None) if numbers else None
+        trial = worker.sent.pop(numbers[0], None) if numbers else None
         if trial is not None:
-            verdict = child.verdict
+            verdict = worker.verdict
             status = verdict.status if verdict else Status.CRASHED
             message = verdict.message if verdict else cause_of(code)
-            self._fail(child, trial, running.since, status, Failure(message, tail(child.log, child.board.log)))
+            self._fail(worker, trial, running.since, status, Failure(message, worker.said()))
         return True
 
-    def _fail(self, child: Child, trial: Trial, since: float, status: Status, failure: Failure) -> None:
+    def _fail(self, worker: Worker, trial: Trial, since: float, status: Status, failure: Failure) -> None:
         seconds = time.monotonic() - since
         root = trial.root
         folder = root and trial_directory(root, trial.index, trial.number, trial.attempt)
@@ -311,11 +315,11 @@ class Pool:
                 fitness=self._nothing,
                 started=time.time() - seconds,
                 seconds=seconds,
-                host=child.hello.host if child.hello else "",
-                peak_memory=child.peak_memory,
+                host=worker.hello.host if worker.hello else "",
+                peak_memory=worker.peak_memory,
                 failure=failure,
                 used_directory=folder is not None and folder.exists(),
-                process=child.pid,
+                process=worker.pid,
             )
         )
         self._pending -= 1

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 
 from l2l.values import Resources, Status
 from l2l.worker.board import Running
-from l2l.worker.child import Child, Verdict
 from l2l.worker.crash import shorten
+from l2l.worker.process import Process, Verdict
 from l2l.worker.resident import resident
 
 _TICK = 0.05
@@ -21,12 +21,12 @@ class Watchdog:
     """Looks after workers while the leader may be busy with other things.
 
     Args:
-        children: The workers there are now.
+        processes: The workers' that there are now.
         resources: The limits of a trial.
     """
 
-    def __init__(self, children: Callable[[], Iterable[Child]], resources: Resources) -> None:
-        self._children = children
+    def __init__(self, processes: Callable[[], Iterable[Process]], resources: Resources) -> None:
+        self._processes = processes
         self._timeout = resources.timeout
         self._memory = resources.memory
         self._ended = threading.Event()
@@ -44,11 +44,11 @@ class Watchdog:
         limited = self._timeout is not None or self._memory is not None
         while not self._rest(self._pause() if limited else _LOGS):
             if limited:
-                self._condemn([child for child in self._children() if self._exceeds(child)])
+                self._condemn([one for one in self._processes() if self._exceeds(one)])
             if time.monotonic() >= self._logs_due:
                 self._logs_due = time.monotonic() + _LOGS
-                for child in self._children():
-                    shorten(child.log)
+                for one in self._processes():
+                    shorten(one.log)
 
     def _rest(self, seconds: float) -> bool:
         """Wait; whether it is over. Where that took too long the whole job was stopped (SIGSTOP), which is noted."""
@@ -59,28 +59,29 @@ class Watchdog:
             self._stopped.append((begin + seconds, now))
         return ended
 
-    def _condemn(self, children: list[Child]) -> None:
-        for child in children:
-            child.trace()
-        if children:
+    def _condemn(self, processes: list[Process]) -> None:
+        for one in processes:
+            one.condemn()
+            one.trace()
+        if processes:
             time.sleep(0.05)
-        for child in children:
-            child.kill()
+        for one in processes:
+            one.kill()
 
     def _pause(self) -> float:
         return min(_TICK, self._timeout / 10) if self._timeout is not None else _TICK
 
-    def _exceeds(self, child: Child) -> bool:
-        if child.hello is None or child.verdict is not None:
+    def _exceeds(self, process: Process) -> bool:
+        if process.verdict is not None:
             return False
-        running = child.running
-        verdict = running and (self._overdue(running) or self._too_large(child, running))
+        running = process.running
+        verdict = running and (self._overdue(running) or self._too_large(process, running))
         if not verdict:
             return False
         time.sleep(0.001)
-        if child.running != running:  # seen twice: not two halves of two announcements
+        if process.running != running:  # seen twice: not two halves of two announcements
             return False
-        child.verdict = verdict
+        process.verdict = verdict
         return True
 
     def _overdue(self, running: Running) -> Verdict | None:
@@ -91,11 +92,11 @@ class Watchdog:
             return None
         return Verdict(running, Status.TIMEOUT, f"took longer than its limit of {self._timeout:g} s", time.monotonic())
 
-    def _too_large(self, child: Child, running: Running) -> Verdict | None:
+    def _too_large(self, process: Process, running: Running) -> Verdict | None:
         if self._memory is None:
             return None
-        size = resident(child.pid)
-        child.peak_memory = max(child.peak_memory, size)
+        size = resident(process.pid)
+        process.peak_memory = max(process.peak_memory, size)
         if size <= self._memory:
             return None
         message = f"held {size / 1e6:.0f} MB of memory, its limit is {self._memory / 1e6:.0f} MB"

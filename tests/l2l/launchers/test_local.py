@@ -253,7 +253,7 @@ def test_nothing_is_lost_or_told_twice_when_workers_are_killed_at_random(tmp_pat
                 assert one.id not in found
                 found[one.id] = one
             if len(found) > due:
-                os.kill(rng.choice([child.pid for child in launcher._pool._crew.children]), signal.SIGKILL)
+                os.kill(rng.choice([child.pid for child in launcher._pool._crew.workers]), signal.SIGKILL)
                 kills, due = kills + 1, due + 150
         crashed = [one for one in found.values() if one.status != Status.OK]
         assert kills >= 5 and len(crashed) <= kills
@@ -286,7 +286,7 @@ def test_the_longest_trials_of_a_generation_end_together(tmp_path):
     with LocalLauncher(workers=4) as launcher:
         launcher.start(models.Slow(), Resources(), tmp_path)
         launcher.describe()
-        turn_until(launcher, lambda: all(child.hello for child in launcher._pool._crew.children))
+        turn_until(launcher, lambda: all(child.hello for child in launcher._pool._crew.workers))
         begin = time.monotonic()
         launcher.submit(trials)
         collected(launcher, 8)
@@ -327,7 +327,7 @@ def leader(body):
             while len(pids) < 2:
                 pids += [pid for one in launcher.collect() for pid in (int(one.observables["pid"]), one.process)]
             launcher.submit(trials_of(["hangs", "hangs with the lock"], first=1))
-            pids += [child.pid for child in launcher._pool._crew.children]
+            pids += [child.pid for child in launcher._pool._crew.workers]
             pids += [launcher._pool._crew._guardian._process.pid]
             print(*pids, flush=True)
     """
@@ -365,7 +365,7 @@ def is_dead(pid):
 
 
 def test_without_what_only_linux_has_it_works_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("l2l.worker.child._pidfd", lambda pid: None)
+    monkeypatch.setattr("l2l.worker.process._pidfd", lambda pid: None)
     monkeypatch.delattr(os, "waitid")
     monkeypatch.delattr(os, "memfd_create")
     monkeypatch.setattr("l2l.worker.guardian.members", guardian._members_elsewhere)
@@ -378,8 +378,8 @@ def test_without_what_only_linux_has_it_works_too(tmp_path, monkeypatch):
 
 
 def test_a_worker_that_no_signal_ends_costs_its_trial_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr("l2l.worker.child._UNKILLABLE", 0.3)
-    monkeypatch.setattr("l2l.worker.child.Child.kill", lambda self: None)
+    monkeypatch.setattr("l2l.worker.process._UNKILLABLE", 0.3)
+    monkeypatch.setattr("l2l.worker.process.Process.kill", lambda self: None)
     with LocalLauncher(workers=1) as launcher:
         launcher.start(Misbehaving(), Resources(timeout=0.3), tmp_path)
         launcher.submit(trials_of(["well", "hangs", "well"]))

@@ -1,0 +1,184 @@
+"""One evaluating process, as the process that started it sees it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from l2l.values import Status
+from l2l.worker.board import Board, Running
+from l2l.worker.crash import log_size, tail
+from l2l.worker.evaluate import peak_memory
+from l2l.worker.guardian import MARKER, end_all
+from l2l.worker.protect import TRACE_SIGNAL
+
+_PROGRAM = str(Path(__file__).absolute().with_name("__main__.py"))
+_UNKILLABLE = 5.0
+
+
+class Verdict(NamedTuple):
+    """Why the watchdog ended a process.
+
+    Args:
+        running: What it was at; judged by this, whatever comes of it after all.
+        status: `TIMEOUT` or `OUT_OF_MEMORY`.
+        message: For the failure.
+        when: On the monotonic clock.
+    """
+
+    running: Running
+    status: Status
+    message: str
+    when: float
+
+
+class Process:
+    """An evaluating process: its board and its log, how it is watched, and how it ends.
+
+    Args:
+        log: What it writes.
+        marker: That the process and all that it starts carry, `<leader>/<worker>/`.
+        environment: Of the process.
+        reading: The descriptor from which it takes messages; stays open here.
+        writing: The descriptor to which it writes results; stays open here.
+    """
+
+    def __init__(self, log: Path, *, marker: str, environment: Mapping[str, str], reading: int, writing: int) -> None:
+        self.log = log
+        self.log_start = log_size(log)
+        self.marker = marker
+        self.verdict: Verdict | None = None
+        self.peak_memory = 0
+        self.began = time.monotonic()
+        self.code: int | None = None
+        self.board = Board.create()
+        self._inherited = peak_memory()  # what the system counts as its child's from the start
+        self._lock = threading.Lock()
+        self._popen = self._launch({**environment, MARKER: marker}, reading, writing)
+        self.pid = self._popen.pid
+        self.pidfd = _pidfd(self.pid)
+
+    def _launch(self, environment: dict[str, str], reading: int, writing: int) -> subprocess.Popen[bytes]:
+        theirs = (reading, writing, self.board.descriptor)
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-P", _PROGRAM, str(os.getpid()), *map(str, theirs)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=theirs,
+                env=environment,
+                start_new_session=True,
+            )
+
+    @property
+    def running(self) -> Running | None:
+        """What it is at; from any thread."""
+        try:
+            return self.board.running
+        except ValueError:
+            return None  # closed meanwhile
+
+    def condemn(self) -> None:
+        """What the watchdog does before it lets the process write where it is."""
+
+    def trace(self) -> None:
+        """Let it write where it is to its log; from any thread."""
+        with self._lock:
+            if self.code is None:
+                with contextlib.suppress(OSError):
+                    os.kill(self.pid, TRACE_SIGNAL)
+
+    def kill(self) -> None:
+        """Kill its group of processes; from any thread."""
+        with self._lock:
+            if self.code is None:
+                with contextlib.suppress(OSError):
+                    os.killpg(self.pid, signal.SIGKILL)
+                with contextlib.suppress(OSError):
+                    os.kill(self.pid, signal.SIGKILL)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is dead; it is not reaped yet."""
+        return self.code is not None or _is_dead(self.pid)
+
+    @property
+    def unkillable(self) -> bool:
+        """Whether it was killed long ago and still is there, as on a file system that does not answer."""
+        return self.verdict is not None and time.monotonic() - self.verdict.when > _UNKILLABLE
+
+    def reap(self) -> int:
+        """Wait for its end (it was killed), end what it left behind, and give its resources back; its return code."""
+        if self.code is not None:
+            return self.code
+        deadline = time.monotonic() + (0.0 if self.unkillable else _UNKILLABLE)
+        while not self.ended:
+            if time.monotonic() > deadline:  # it will end when the system lets it; nobody waits for it
+                with self._lock:
+                    self.code = self._popen.returncode = -signal.SIGKILL
+                return self.code
+            time.sleep(0.001)
+        end_all(self.marker, {self.pid})
+        with self._lock:
+            _, status, usage = os.wait4(self.pid, 0)
+            self.code = self._popen.returncode = os.waitstatus_to_exitcode(status)
+        used = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        if used > self._inherited:
+            self.peak_memory = max(self.peak_memory, used)
+        return self.code
+
+    def said(self) -> str:
+        """The end of what it wrote since the trial that it began last."""
+        return tail(self.log, self.board.log)
+
+    def wrote(self) -> str:
+        """What it wrote to its log, and where the rest of it is, as the end of a message."""
+        said = tail(self.log, self.log_start)
+        return f"it wrote (all of it in {self.log}):\n{said}" if said else "it wrote nothing"
+
+    def close(self) -> None:
+        """Give back what is left, after its end."""
+        if self.pidfd is not None:
+            os.close(self.pidfd)
+        self.board.close()
+
+
+def _pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
+
+
+def _is_dead(pid: int) -> bool:
+    if hasattr(os, "waitid"):
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def environment_of(threads: int, devices: Sequence[str] | None = None) -> dict[str, str]:
+    """The environment of an evaluating process: ours, with threads pinned.
+
+    Args:
+        threads: Of each trial.
+        devices: The GPUs that it may use; None where trials use none.
+    """
+    changed = dict(os.environ)
+    for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "BLIS_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM"):
+        changed[f"{name}_THREADS"] = str(threads)
+    changed |= {"OMP_WAIT_POLICY": "passive", "PYNEST_QUIET": "1", "PYTHONHASHSEED": "0", "L2L_WORKER": "1"}
+    if devices is not None:
+        changed["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
+    return changed

@@ -1,0 +1,151 @@
+"""One evaluating process, as the pool that feeds it sees it: the trials that it has, and its channel."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from l2l.values import Trial
+from l2l.worker.batch import Forms, row_of
+from l2l.worker.board import Running
+from l2l.worker.channel import Inbox, Outbox, framed
+from l2l.worker.process import Verdict
+from l2l.worker.serve import Hello
+
+
+class Worker(ABC):
+    """An evaluating process of this machine or another.
+
+    Args:
+        slot: Which of the launcher's workers it is, from 0.
+        forms: Of all trials of this leader.
+        inbox: What comes from it.
+        outbox: What goes to it.
+        start: The framed messages that it is told first.
+    """
+
+    def __init__(self, slot: int, *, forms: Forms, inbox: Inbox, outbox: Outbox, start: bytes) -> None:
+        self.slot = slot
+        self.inbox = inbox
+        self.outbox = outbox
+        self.hello: Hello | None = None
+        self.sent: dict[int, Trial | None] = {}
+        self.returned: list[Trial] = []
+        """Trials that it gave back since they were last looked at, for the pool to take."""
+        self.slow = False
+        self._next = 0
+        self._forms = forms
+        self._told_forms: set[int] = set()
+        outbox.send(start)
+
+    def send(self, trials: Sequence[Trial]) -> int:
+        """Queue trials of one form as a batch.
+
+        Returns:
+            The size of the message in bytes.
+        """
+        form = self._forms.of(trials[0])
+        if form.code not in self._told_forms:
+            self._told_forms.add(form.code)
+            self.outbox.send(framed((form.code, (form.names, form.root), None)))
+        frame = framed((self._next, form.code, [row_of(trial) for trial in trials]))
+        self.sent.update(enumerate(trials, self._next))
+        self._next += len(trials)
+        self.outbox.send(frame)
+        return len(frame)
+
+    def take_back(self, following: int, before: int) -> list[Trial]:
+        """Forget that it has the trials with these numbers, which it will not start; they are returned."""
+        back = [number for number in self.sent if following <= number < before]
+        return [trial for number in back if (trial := self.sent.pop(number)) is not None]
+
+    @property
+    @abstractmethod
+    def pid(self) -> int:
+        """Its process number where it runs."""
+
+    @property
+    @abstractmethod
+    def verdict(self) -> Verdict | None:
+        """Why it is being ended, if it is."""
+
+    @property
+    @abstractmethod
+    def peak_memory(self) -> int:
+        """Bytes that it held at most, as far as known."""
+
+    @property
+    @abstractmethod
+    def running(self) -> Running | None:
+        """What it is at, as far as its result is not here yet."""
+
+    @property
+    @abstractmethod
+    def over(self) -> bool:
+        """Whether its channel has said all that it will ever say."""
+
+    @abstractmethod
+    def recall(self) -> list[Trial]:
+        """Take back what it has not started; perhaps only later, through `returned`."""
+
+    @abstractmethod
+    def end(self) -> int:
+        """Make sure that it is dead; its return code."""
+
+    @abstractmethod
+    def said(self) -> str:
+        """The end of what it wrote since the trial that it began last."""
+
+    @abstractmethod
+    def wrote(self) -> str:
+        """What it wrote since it began, as the end of a message."""
+
+
+class Crew(ABC):
+    """The workers of a pool, and how it waits for them."""
+
+    forms: Forms
+    workers: Sequence[Worker]
+    slots: int
+    """Workers that there are when all have come."""
+
+    @abstractmethod
+    def wait(self, seconds: float | None) -> tuple[Sequence[Worker], Sequence[Worker]]:
+        """Wait for something to happen.
+
+        Args:
+            seconds: At most; None for ever.
+
+        Returns:
+            Workers that sent something, and workers that ended.
+        """
+
+    @abstractmethod
+    def listen(self, worker: Worker) -> None:
+        """Take note when the channel takes more, as long as something waits to be sent."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Look whether workers come up in time.
+
+        Raises:
+            LauncherError: They do not.
+        """
+
+    @abstractmethod
+    def replace(self, worker: Worker) -> None:
+        """Put another in the place of one that has ended, at once or when it comes.
+
+        Raises:
+            LauncherError: The system starts no process.
+        """
+
+    @abstractmethod
+    def lost(self) -> list[Worker]:
+        """Workers that went without anybody to tell how; whatever they had was not their doing."""
+
+    @abstractmethod
+    def stop(self, grace: float = 0.0) -> None:
+        """End all workers and whatever they started.
+
+        Args:
+            grace: Seconds that running trials get to end; idle workers always get a moment to tear down.
+        """
