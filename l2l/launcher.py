@@ -46,7 +46,20 @@ class Launcher(Plugin, ABC):
 
     @classmethod
     def detect(cls) -> bool:
-        """Whether this process runs under it (several MPI ranks, say)."""
+        """Whether this process runs under it (several MPI ranks, say).
+
+        Raises:
+            LauncherError: It does, and something that it needs is not as it must be.
+        """
+        return False
+
+    @classmethod
+    def serve(cls) -> bool:
+        """Where this process runs under it: serve as one of its workers until its leader ends.
+
+        Returns:
+            Whether it did; False at once where this process is to lead.
+        """
         return False
 
     @abstractmethod

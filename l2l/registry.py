@@ -306,11 +306,25 @@ def _listed(options: Iterable[str]) -> str:
 
 
 def detected_launcher() -> str:
-    """The name of the launcher under which this process finds itself; `local` where there is none."""
+    """The name of the launcher under which this process finds itself; `local` where there is none.
+
+    Raises:
+        LauncherError: It finds itself under one that cannot work.
+    """
     for name in names("launcher"):
         try:
-            if cast("Any", resolve("launcher", name)).detect():
-                return name
+            cls = cast("Any", resolve("launcher", name))
         except L2LError:
             continue  # one that cannot be imported here is not what we run under
+        if cls.detect():
+            return name
     return "local"
+
+
+def served() -> bool:
+    """Where this process is one of a launcher's workers, serve until the leader ends.
+
+    Returns:
+        Whether it was; False at once where this process is to lead.
+    """
+    return bool(cast("Any", resolve("launcher", detected_launcher())).serve())

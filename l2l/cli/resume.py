@@ -23,10 +23,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from l2l import config
+    from l2l import config, registry
     from l2l.cli.folders import run_folder
     from l2l.cli.running import carry_out
 
+    if registry.served():
+        return 0
     folder = run_folder(arguments.run)
     directory = config.Change("directory", str(folder.absolute()), f"the folder {folder}")
     experiment = config.load(folder / "experiment.yaml", [*changes_of(arguments), directory])

@@ -56,9 +56,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from l2l import config
+    from l2l import config, registry
     from l2l.cli.running import carry_out
 
+    if registry.served():
+        return 0
     experiment = config.load(arguments.file, changes_of(arguments))
     if arguments.repeats is None:
         return carry_out(experiment)

@@ -266,9 +266,12 @@ class Experiment:
             UserError: The folder holds another experiment, or another leader works in it.
             RunFailed: Trials failed beyond what the policy allows, workers do not start, the disk is full.
             KeyboardInterrupt: On Ctrl-C, after all was brought to the disk.
+            SystemExit: This process is a rank of an MPI job that does not lead; it has served until the leader ended.
         """
         from l2l.experiment.lead import lead
 
+        if registry.served():
+            sys.exit()
         if progress != "auto":
             return lead(self, progress, accept_changes=accept_changes, adopt=adopt)
         with watching([one.name for one in self.optimizee.objectives], sys.stderr) as watch:

@@ -1,4 +1,4 @@
-"""Messages over a pair of pipes: pickles behind their length, read in bulk, written without blocking."""
+"""Messages over a pair of pipes or a socket: pickles behind their length, read in bulk, written without blocking."""
 
 import contextlib
 import fcntl
@@ -34,12 +34,15 @@ class Inbox:
     """The reading end of a channel.
 
     Args:
-        descriptor: Of a pipe; blocking or not.
+        descriptor: Of a pipe or socket; blocking or not.
+        most: Bytes of a message; a longer one is refused, and nothing is read any more.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, most: int | None = None) -> None:
         self.descriptor = descriptor
         self.closed = False
+        self.refused = False
+        self._most = most
         self._room = memoryview(bytearray(_ROOM))
         self._end = 0
 
@@ -48,6 +51,8 @@ class Inbox:
 
         A descriptor that blocks waits for something to come.
         """
+        if self.closed:
+            return []
         try:
             count = os.readv(self.descriptor, [self._room[self._end :]])
         except BlockingIOError:
@@ -73,10 +78,13 @@ class Inbox:
 
     def _messages(self) -> list[Any]:
         room, end, at = self._room, self._end, 0
-        messages = []
+        messages: list[Any] = []
         wanted = 0
         while end - at >= _HEAD:
             stop = at + _HEAD + _LENGTH.unpack_from(room, at)[0]
+            if self._most is not None and stop - at > self._most:
+                self.closed = self.refused = True
+                return messages
             if stop > end:
                 wanted = stop - at
                 break
@@ -97,7 +105,7 @@ class Outbox:
     """The writing end of a channel, which keeps what the pipe does not take yet.
 
     Args:
-        descriptor: Of a pipe; made non-blocking.
+        descriptor: Of a pipe or socket; made non-blocking.
     """
 
     def __init__(self, descriptor: int) -> None:

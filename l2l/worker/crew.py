@@ -3,16 +3,16 @@
 import selectors
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 
 from l2l.errors import LauncherError
 from l2l.worker.batch import Forms
 from l2l.worker.child import Child
 from l2l.worker.guardian import Guardian, end_all
 from l2l.worker.plan import Plan
+from l2l.worker.process import wait_for_ends
 from l2l.worker.watchdog import Watchdog
 from l2l.worker.worker import Crew, Worker
-
-_FAREWELL = 1.0
 
 
 class LocalCrew(Crew):
@@ -20,16 +20,18 @@ class LocalCrew(Crew):
 
     Args:
         plan: What they run.
+        environments: Of each worker; there are as many workers.
 
     Raises:
         LauncherError: The system starts no process.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, environments: Sequence[Mapping[str, str]]) -> None:
         self.plan = plan
+        self._environments = environments
         self.forms = Forms()
         self.workers: list[Child] = []
-        self.slots = len(plan.environments)
+        self.slots = len(environments)
         self._marker = uuid.uuid4().hex
         self._spawned = 0
         self._selector = selectors.DefaultSelector()
@@ -38,7 +40,7 @@ class LocalCrew(Crew):
         self._watchdog: Watchdog | None = None
         try:
             self._guardian = Guardian(f"{self._marker}/")
-            for slot in range(len(plan.environments)):
+            for slot in range(len(environments)):
                 self.workers.append(self._spawn(slot))
         except OSError as error:
             self.stop()
@@ -49,7 +51,7 @@ class LocalCrew(Crew):
         marker = f"{self._marker}/{self._spawned}/"
         self._spawned += 1
         log = self.plan.logs / f"worker-{slot}.log"
-        start, environment = self.plan.start, self.plan.environments[slot]
+        start, environment = self.plan.start, self._environments[slot]
         child = Child(slot, log, start=start, forms=self.forms, marker=marker, environment=environment)
         if self._guardian is not None:
             self._guardian.watch(child.pid)
@@ -151,7 +153,8 @@ class LocalCrew(Crew):
         for child in self.workers:
             child.recall()
             child.hang_up()
-        self._wait_for_ends(grace)
+        ready = [child for child in self.workers if child.hello is not None]
+        wait_for_ends([child.process for child in ready], grace, lambda: [child.inbox.drain() for child in ready])
         for child in self.workers:
             child.process.kill()
         for child in self.workers:
@@ -162,18 +165,3 @@ class LocalCrew(Crew):
         if self._guardian is not None:
             self._guardian.close()
         self.workers.clear()
-
-    def _wait_for_ends(self, grace: float) -> None:
-        begin = time.monotonic()
-        waiting = [child for child in self.workers if child.hello is not None]
-        while waiting:
-            passed = time.monotonic() - begin
-            for child in waiting:
-                child.inbox.drain()  # so that none waits for us to read
-            waiting = [
-                child
-                for child in waiting
-                if not child.process.ended and passed < (grace if child.running else max(grace, _FAREWELL))
-            ]
-            if waiting:
-                time.sleep(0.002)

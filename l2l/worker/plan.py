@@ -1,6 +1,5 @@
 """What a pool of workers is to run."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,6 @@ class Plan:
         objectives: How many.
         vectorized: Whether the optimizee simulates batches in its own way.
         logs: Folder of the workers' logs.
-        environments: Of each worker; there are as many workers.
         patience: Seconds until a worker must have said hello.
     """
 
@@ -26,5 +24,4 @@ class Plan:
     objectives: int
     vectorized: bool
     logs: Path
-    environments: Sequence[Mapping[str, str]]
     patience: float = 600.0

@@ -1,4 +1,4 @@
-"""Trials and the workers that run them: what a launcher on one machine is made of."""
+"""Trials and the workers that run them, here or elsewhere: what most launchers are made of."""
 
 import math
 import time
@@ -143,7 +143,7 @@ class Pool:
     def _rest(self) -> float:
         """Seconds for which we may look away, so that results come in bulk and no worker runs dry; 0.0 for none."""
         workers, lasts = self._crew.workers, self._sizing.lasts
-        if any(worker.hello is None for worker in workers):
+        if not workers or any(worker.hello is None for worker in workers):
             return 0.0
         rest = min(lasts(min(len(worker.sent) for worker in workers)) / 3, _LOOK_AWAY)
         return rest if rest > _LEAST and rest * len(workers) > lasts(2) else 0.0

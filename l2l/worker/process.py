@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from l2l.worker.protect import TRACE_SIGNAL
 
 _PROGRAM = str(Path(__file__).absolute().with_name("__main__.py"))
 _UNKILLABLE = 5.0
+_FAREWELL = 1.0
 
 
 class Verdict(NamedTuple):
@@ -150,6 +151,26 @@ class Process:
         self.board.close()
 
 
+def wait_for_ends(processes: Iterable[Process], grace: float, meanwhile: Callable[[], object]) -> None:
+    """Let processes that were told to end do so.
+
+    Args:
+        processes: Of which those that are at nothing get a moment to tear down.
+        grace: Seconds that the others get.
+        meanwhile: Called again and again, so that none waits for us to read.
+    """
+    begin = time.monotonic()
+    waiting = list(processes)
+    while waiting:
+        passed = time.monotonic() - begin
+        meanwhile()
+        waiting = [
+            one for one in waiting if not one.ended and passed < (grace if one.running else max(grace, _FAREWELL))
+        ]
+        if waiting:
+            time.sleep(0.002)
+
+
 def _pidfd(pid: int) -> int | None:
     try:
         return os.pidfd_open(pid)
@@ -182,3 +203,11 @@ def environment_of(threads: int, devices: Sequence[str] | None = None) -> dict[s
     if devices is not None:
         changed["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
     return changed
+
+
+_MPI = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIR_CVAR", "MPIEXEC_")
+
+
+def without_mpi(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which no library takes itself for a rank of our job (NEST ends its process there)."""
+    return {name: value for name, value in environment.items() if not name.startswith(_MPI)}

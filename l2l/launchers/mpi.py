@@ -1,0 +1,172 @@
+"""The MPI launcher: rank 0 leads, all others work.
+
+MPI starts the processes, tells them of each other, and connects the ranks of a trial that wants several. Trials and
+results travel over sockets, which wait without burning a core, as MPI libraries do not.
+"""
+
+import atexit
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from l2l.errors import LauncherError, MissingPart, OptionError
+from l2l.launchers.pooled import PooledLauncher
+from l2l.worker.fleet import Fleet
+from l2l.worker.plan import Plan
+from l2l.worker.station import Station
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Comm
+
+_CALL, _HOST = 4321, 4322
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
+_LONGEST_NAP = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What the leader tells the other ranks when a run begins.
+
+    Args:
+        addresses: Where it listens.
+        secret: Of the run.
+        ranks: Of each trial.
+    """
+
+    addresses: list[str]
+    secret: bytes
+    ranks: int
+
+
+class MPILauncher(PooledLauncher):
+    """Runs trials on the ranks of an MPI job: `mpiexec -n 65 l2l run FILE` gives 64 workers.
+
+    Each rank but the first simulates in a process of its own, kept warm, so that a simulation that crashes, hangs or
+    eats its memory costs its trial alone. With `resources: {ranks: 4}` four ranks simulate a trial together, with
+    the communicator `trial.comm`; they do so in the ranks themselves, where nothing can be guarded.
+
+    Args:
+        patience: Seconds that a worker may take to import and set up the optimizee.
+
+    Raises:
+        OptionError: An option is out of range.
+    """
+
+    guards = frozenset({"crash", "timeout", "memory"})
+    communicators = True
+
+    @classmethod
+    def detect(cls) -> bool:
+        """Whether this process is one of several ranks.
+
+        Raises:
+            LauncherError: Several processes were started that do not find each other.
+        """
+        started = _started()
+        if started < 2:
+            return False
+        world = _world()
+        if world.Get_size() < 2:
+            raise LauncherError(
+                f"{started} processes were started together, but MPI finds one rank: mpi4py was built for another MPI "
+                "than the one that starts them; with Slurm try `srun --mpi=pmi2` (MPICH) or `--mpi=pmix` (Open MPI)"
+            )
+        return True
+
+    @classmethod
+    def serve(cls) -> bool:
+        """On rank 0 return False at once; on any other work until rank 0 ends, then return True."""
+        world = _world()
+        if world.Get_rank() == 0:
+            _release_at_exit(world)
+            return False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)  # the leader decides what becomes of a signal to the whole job
+        world.send(_host(), 0, _HOST)
+        while (call := _received(world, 0, _CALL)) is not None:
+            try:
+                Station(call.addresses, call.secret).serve()
+            except BaseException as error:  # noqa: BLE001 - the job must not wait for us for ever
+                _abort(world, error)
+        return True
+
+    def crew(self, plan: Plan) -> Fleet:
+        """Call the other ranks to work."""
+        world = _world()
+        size, ranks = world.Get_size(), plan.resources.ranks
+        if size < 2:
+            raise LauncherError(
+                "the launcher mpi needs at least two ranks, one of which leads: mpiexec -n 5 l2l run FILE"
+            )
+        if world.Get_rank() != 0:
+            raise LauncherError("rank 0 leads; the others serve, which Experiment.run and l2l run see to")
+        if ranks > size - 1:
+            raise OptionError(f"resources.ranks: expected at most {size - 1}, all but the leader's, got {ranks}")
+        fleet = Fleet(plan, (size - 1) // ranks, everywhere=_other_hosts(world))
+        for rank in range(1, size):
+            world.send(_Call(fleet.addresses, fleet.secret, ranks), rank, _CALL)
+        return fleet
+
+
+def _started() -> int:
+    """How many processes were started together with this one, as far as their starter says."""
+    return max((int(text) for name in _SIZES if (text := os.environ.get(name, "")).isdigit()), default=1)
+
+
+def _world() -> "Comm":
+    try:
+        from mpi4py import MPI
+    except ModuleNotFoundError:
+        raise MissingPart("mpi4py", "pip install 'l2l[mpi]'") from None
+    except (ImportError, RuntimeError) as error:
+        raise LauncherError(f"mpi4py finds no MPI library: {error}") from error
+    return MPI.COMM_WORLD
+
+
+def _received(world: "Comm", source: int, tag: int) -> Any:
+    """A message from a rank, waited for without burning a core."""
+    nap = 1e-4
+    while not world.iprobe(source, tag):
+        time.sleep(nap)
+        nap = min(2 * nap, _LONGEST_NAP)
+    return world.recv(source=source, tag=tag)
+
+
+_elsewhere: list[bool] = []
+
+
+def _other_hosts(world: "Comm") -> bool:
+    """Whether a rank runs on another machine than this one; each says its host once."""
+    if not _elsewhere:
+        hosts = {_received(world, rank, _HOST) for rank in range(1, world.Get_size())}
+        _elsewhere.append(hosts != {_host()})
+    return _elsewhere[0]
+
+
+def _host() -> str:
+    """This machine, with its temporary folder: two containers on one have no socket files in common."""
+    temporary = Path(tempfile.gettempdir()).stat()
+    return f"{platform.node()} {temporary.st_dev} {temporary.st_ino}"
+
+
+def _release_at_exit(world: "Comm") -> None:
+    """When this process ends, in whatever way Python sees, the others do."""
+
+    def release() -> None:
+        for rank in range(1, world.Get_size()):
+            world.send(None, rank, _CALL)
+
+    atexit.register(release)
+
+
+def _abort(world: "Comm", error: BaseException) -> None:
+    """End the whole job: a rank that cannot work would leave the others waiting for it."""
+    sys.stderr.write(f"l2l: rank {world.Get_rank()}: {error}\n")
+    sys.stderr.flush()
+    world.Abort(1)

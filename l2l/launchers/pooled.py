@@ -1,0 +1,99 @@
+"""What launchers share that feed a pool of workers of their own."""
+
+import shutil
+import tempfile
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from l2l.errors import LauncherError, OptionError
+from l2l.launcher import Description, Launcher
+from l2l.optimizee import Optimizee
+from l2l.provenance import fingerprint, specification
+from l2l.space import ParameterSpace
+from l2l.values import Evaluation, Resources, Trial
+from l2l.worker.plan import Plan
+from l2l.worker.pool import Pool
+from l2l.worker.serve import start_message
+from l2l.worker.worker import Crew
+
+
+class PooledLauncher(Launcher):
+    """Feeds evaluating processes that keep the optimizee warm between trials; a subclass says where they are.
+
+    Args:
+        patience: Seconds that a worker may take to import and set up the optimizee.
+
+    Raises:
+        OptionError: An option is out of range.
+    """
+
+    def __init__(self, *, patience: float = 600.0) -> None:
+        if patience <= 0:
+            raise OptionError(f"{type(self).__name__}: option 'patience': expected seconds above 0, got {patience}")
+        self._patience = patience
+        self._pool: Pool | None = None
+        self._temporary: Path | None = None
+
+    @abstractmethod
+    def crew(self, plan: Plan) -> Crew:
+        """Start the workers; does not wait for them."""
+
+    def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
+        """Start the workers; does not wait for them."""
+        self.check(resources)
+        start = start_message(specification(optimizee), dict(fingerprint(optimizee).parts), resources)
+        plan = Plan(
+            start=start,
+            resources=resources,
+            objectives=len(optimizee.objectives),
+            vectorized=optimizee.batches,
+            logs=self._logs(folder),
+            patience=self._patience,
+        )
+        crew = self.crew(plan)
+        self.slots = crew.slots
+        self._pool = Pool(plan, crew)
+
+    def _logs(self, folder: Path | None) -> Path:
+        if folder is None:
+            self._temporary = Path(tempfile.mkdtemp(prefix="l2l-logs-"))
+            return self._temporary
+        logs = folder / "logs"
+        try:
+            logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LauncherError(f"{logs}: expected to make the folder of logs, got: {error.strerror}") from error
+        return logs
+
+    @property
+    def _running(self) -> Pool:
+        if self._pool is None:
+            raise LauncherError(f"{type(self).__name__}: expected start() first, or no use after stop()")
+        return self._pool
+
+    def describe(self) -> Description:
+        """What the first worker says of the optimizee; waits for it."""
+        hello = self._running.hello()
+        return Description(hello.version, ParameterSpace.from_dict(hello.space), hello.versions)
+
+    def submit(self, trials: Sequence[Trial]) -> None:
+        """Take trials to be run."""
+        self._running.submit(trials)
+
+    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+        """What has come back; waits for at least one."""
+        return self._running.collect(timeout)
+
+    def cancel(self, trials: Sequence[Trial]) -> None:
+        """Forget these."""
+        self._running.cancel(trials)
+
+    def stop(self, grace: float = 0.0) -> None:
+        """End all workers and whatever they started."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop(grace)
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None

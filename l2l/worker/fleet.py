@@ -1,0 +1,341 @@
+"""The workers of other machines and ranks: stations connect to us, and so do their workers, one connection each."""
+
+import contextlib
+import os
+import selectors
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from l2l.errors import LauncherError
+from l2l.worker.batch import Forms
+from l2l.worker.channel import Inbox, Outbox, framed
+from l2l.worker.distant import LARGEST, Distant
+from l2l.worker.handshake import Challenge, new_secret
+from l2l.worker.plan import Plan
+from l2l.worker.station import Orders
+from l2l.worker.worker import Crew, Worker
+
+_HELLO = 10.0
+"""Seconds that a client has to prove itself."""
+_STRANGERS = 1 << 14
+"""Clients that may be about to prove themselves at once."""
+_FAREWELL = 10.0
+
+
+class Fleet(Crew):
+    """Workers elsewhere, as their stations bring them.
+
+    Args:
+        plan: What they run.
+        slots: Workers that are expected.
+        everywhere: Whether to listen to other machines; else a socket file of this one is all.
+        environment: What the workers' environment has besides their stations'.
+
+    Raises:
+        LauncherError: We cannot listen.
+    """
+
+    def __init__(
+        self, plan: Plan, slots: int, *, everywhere: bool, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.plan = plan
+        self.slots = slots
+        self.forms = Forms()
+        self.workers: list[Distant] = []
+        self.secret = new_secret()
+        self.addresses: list[str] = []
+        self._environment = dict(environment or {})
+        self._stations: dict[str, _Station] = {}
+        self._places = 0
+        self._lost: list[Worker] = []
+        self._noted: dict[Distant, None] = {}
+        self._due = 0.0
+        self._strangers: dict[_Stranger, None] = {}
+        self._listeners: list[socket.socket] = []
+        self._selector = selectors.DefaultSelector()
+        self._began = time.monotonic()
+        self._folder = Path(tempfile.mkdtemp(prefix="l2l-"))  # which only we can enter
+        _allow_many_files()
+        try:
+            self._listen(everywhere)
+        except OSError as error:
+            self.stop()
+            raise LauncherError(f"we cannot listen for workers: {error}") from error
+
+    def _listen(self, everywhere: bool) -> None:
+        path = str(self._folder / "leader")
+        local = socket.socket(socket.AF_UNIX)
+        self._listeners.append(local)
+        local.bind(path)
+        self.addresses.append(f"unix:{path}")
+        if everywhere:
+            remote = socket.create_server(("", 0), backlog=4096)
+            self._listeners.append(remote)
+            port = remote.getsockname()[1]
+            self.addresses += [f"{host}:{port}" for host in _our_names()]
+        for one in self._listeners:
+            one.listen(4096)
+            one.setblocking(False)
+            self._selector.register(one, selectors.EVENT_READ, self._accept)
+
+    # --- what comes ---
+
+    def wait(self, seconds: float | None) -> tuple[list[Distant], list[Distant]]:
+        """Wait for something to happen: workers that sent something or gave trials back; ends show in `over`."""
+        if self._strangers or any(worker.hello is None for worker in self.workers) or not self.workers:
+            seconds = 1.0 if seconds is None else min(seconds, 1.0)
+        readable, self._noted = self._noted, {}
+        for key, events in self._selector.select(seconds):
+            what = key.data
+            if type(what) is not Distant:
+                what(key.fileobj)
+                continue
+            if events & selectors.EVENT_WRITE:
+                what.outbox.flush()
+                self.listen(what)
+            if events & selectors.EVENT_READ:
+                if what.inbox.closed:
+                    self._selector.unregister(what.inbox.descriptor)  # else it is reported for ever
+                readable[what] = None
+        readable |= self._noted
+        self._noted = {}
+        return list(readable), []
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            if len(self._strangers) >= _STRANGERS:
+                oldest = next(iter(self._strangers))
+                self._refuse(oldest)
+            stranger = _Stranger(connection, self.secret)
+            self._strangers[stranger] = None
+            self._selector.register(connection, selectors.EVENT_READ, self._hear(stranger))
+
+    def _hear(self, stranger: "_Stranger") -> Callable[[Any], None]:
+        def ready(_: Any) -> None:
+            try:
+                said = stranger.hear()
+                if said is not None:
+                    self._selector.unregister(stranger.connection)
+                    del self._strangers[stranger]
+                    self._admit(stranger.connection, said)
+            except (OSError, ValueError, KeyError, TypeError):
+                self._refuse(stranger)
+
+        return ready
+
+    def _refuse(self, stranger: "_Stranger") -> None:
+        self._strangers.pop(stranger, None)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(stranger.connection)
+        stranger.connection.close()
+
+    def _admit(self, connection: socket.socket, said: Mapping[str, Any]) -> None:
+        name, kind = str(said["station"]), said["kind"]
+        if kind == "station":
+            station = _Station(connection, self._places, str(said["host"]))
+            self._places += int(said["places"])
+            self._stations[name] = station
+            orders = Orders(self.plan.resources, self.plan.logs, station.first, self._environment)
+            station.outbox.send(framed(orders))
+            self._selector.register(connection, selectors.EVENT_READ, lambda _: self._news(name))
+            return
+        station = self._stations[name]
+        number, slot = int(said["number"]), station.first + int(said["place"])
+        connection.setblocking(False)
+        worker = Distant(
+            slot,
+            connection.detach(),
+            start=self.plan.start,
+            forms=self.forms,
+            ask=lambda before: station.outbox.send(framed(("recall", number, before))),
+        )
+        station.workers[number] = worker
+        self.workers.append(worker)
+        self._selector.register(worker.inbox.descriptor, selectors.EVENT_READ, worker)
+        self.listen(worker)
+
+    def _news(self, name: str) -> None:
+        """Take what a station tells."""
+        station = self._stations[name]
+        station.outbox.flush()
+        for kind, number, *rest in station.inbox.read():
+            worker = station.workers.get(number)
+            if worker is None:
+                continue
+            self._noted[worker] = None
+            if kind == "recalled":
+                worker.recalled(*rest)
+            elif kind == "died":
+                worker.death = rest[0]
+        if station.inbox.closed:
+            self._lose(name)
+
+    def _lose(self, name: str) -> None:
+        station = self._stations.pop(name)
+        self._selector.unregister(station.inbox.descriptor)
+        station.close()
+        self._lost += station.workers.values()
+
+    # --- what the pool asks ---
+
+    def listen(self, worker: Worker) -> None:
+        """Take note when the channel takes more, as long as something waits to be sent."""
+        reading, writing = worker.inbox.descriptor, worker.outbox.descriptor
+        registered = writing in self._selector.get_map()
+        if worker.outbox.empty and registered:
+            self._selector.unregister(writing)
+        elif not worker.outbox.empty and not registered and reading >= 0:
+            self._selector.register(writing, selectors.EVENT_WRITE, worker)
+
+    def check(self) -> None:
+        """Look whether workers come in time, and whether clients prove themselves in time.
+
+        Raises:
+            LauncherError: Not one worker has come, or one that came is not ready.
+        """
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + 1.0
+        for stranger in [one for one in self._strangers if now - one.since > _HELLO]:
+            self._refuse(stranger)
+        for worker in self.workers:
+            if worker.hello is None and now - worker.began > self.plan.patience:
+                raise LauncherError(
+                    f"a worker was not ready after {self.plan.patience:g} s of imports and setup; "
+                    f"see {self.plan.logs}/worker-{worker.slot}.log"
+                )
+        if not self._stations and now - self._began > self.plan.patience:
+            raise LauncherError(f"no worker has come for {self.plan.patience:g} s; expected {self.slots}")
+
+    def lost(self) -> list[Worker]:
+        """Workers whose stations went without a word."""
+        for name, station in list(self._stations.items()):
+            if any(worker.inbox.refused for worker in station.workers.values()):
+                self._lose(name)
+        lost, self._lost = self._lost, []
+        for worker in lost:
+            assert isinstance(worker, Distant)
+            self._drop(worker)
+        return lost
+
+    def replace(self, worker: Worker) -> None:
+        """Forget one that has ended; its station sends another."""
+        assert isinstance(worker, Distant)
+        for station in self._stations.values():
+            for number in [number for number, one in station.workers.items() if one is worker]:
+                del station.workers[number]
+        self._drop(worker)
+
+    def _drop(self, worker: Distant) -> None:
+        for descriptor in (worker.inbox.descriptor, worker.outbox.descriptor):
+            if descriptor >= 0 and descriptor in self._selector.get_map():
+                self._selector.unregister(descriptor)
+        worker.close()
+        if worker in self.workers:
+            self.workers.remove(worker)
+        self._began = time.monotonic()
+
+    def stop(self, grace: float = 0.0) -> None:
+        """Let the stations end their workers, wait until they have, and close all."""
+        for station in self._stations.values():
+            station.outbox.send(framed(("stop", grace)))
+        deadline = time.monotonic() + grace + _FAREWELL
+        while self._stations and time.monotonic() < deadline:
+            for worker in self.wait(0.05)[0]:
+                worker.inbox.drain()
+        for name in list(self._stations):
+            self._lose(name)
+        for worker in list(self.workers):
+            self._drop(worker)
+        for stranger in list(self._strangers):
+            self._refuse(stranger)
+        for one in self._listeners:
+            one.close()
+        self._listeners.clear()
+        self._selector.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Stranger:
+    """A client that has not proved itself."""
+
+    def __init__(self, connection: socket.socket, secret: bytes) -> None:
+        self.connection = connection
+        self.since = time.monotonic()
+        self._challenge = Challenge(secret)
+        connection.setblocking(False)
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        with contextlib.suppress(OSError):
+            connection.send(self._challenge.greeting)
+
+    def hear(self) -> dict[str, Any] | None:
+        """What it says of itself, once that is proved.
+
+        Raises:
+            OSError, ValueError: It is gone, or not ours.
+        """
+        data = self.connection.recv(4096)
+        if not data:
+            raise ValueError("it is gone")
+        said = self._challenge.take(data)
+        if said is not None:
+            self.connection.send(self._challenge.answer)
+        return said
+
+
+class _Station:
+    """A station's connection, and the workers that it brought.
+
+    Args:
+        connection: Proved.
+        first: Number of its first worker.
+        host: Where it is.
+    """
+
+    def __init__(self, connection: socket.socket, first: int, host: str) -> None:
+        self._connection = connection
+        self.first = first
+        self.host = host
+        self.workers: dict[int, Distant] = {}
+        self.inbox = Inbox(connection.fileno(), LARGEST)
+        self.outbox = Outbox(os.dup(connection.fileno()))
+
+    def close(self) -> None:
+        """Close the connection: the station ends its workers, if it is still there."""
+        self._connection.close()
+        os.close(self.outbox.descriptor)
+
+
+def _our_names() -> list[str]:
+    """By what other machines may reach this one, the likeliest first."""
+    import psutil
+
+    reached = [
+        one.address
+        for interface, addresses in psutil.net_if_addrs().items()
+        for one in addresses
+        if one.family == socket.AF_INET and not one.address.startswith("127.") and not interface.startswith("docker")
+    ]
+    return [*dict.fromkeys([socket.gethostname(), *reached, "127.0.0.1"])]
+
+
+def _allow_many_files() -> None:
+    """Each worker takes two or three descriptors: allow as many as the system lets us."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
