@@ -10,14 +10,15 @@ import platform
 import signal
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from l2l.errors import LauncherError, MissingPart, OptionError
 from l2l.launchers.pooled import PooledLauncher
+from l2l.values import Resources
 from l2l.worker.fleet import Fleet
+from l2l.worker.group import received, serve_together
 from l2l.worker.plan import Plan
 from l2l.worker.station import Station
 
@@ -89,12 +90,23 @@ class MPILauncher(PooledLauncher):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
             signal.signal(number, lambda *_: None)  # the leader decides what becomes of a signal to the whole job
         world.send(_host(), 0, _HOST)
-        while (call := _received(world, 0, _CALL)) is not None:
+        while (call := received(world, 0, _CALL, _LONGEST_NAP)) is not None:
             try:
-                Station(call.addresses, call.secret).serve()
+                _work(world, call)
             except BaseException as error:  # noqa: BLE001 - the job must not wait for us for ever
                 _abort(world, error)
         return True
+
+    def check(self, resources: Resources) -> None:
+        """Refuse what it cannot guard: the ranks of a trial that has several are the job's own."""
+        super().check(resources)
+        if resources.ranks > 1:
+            for guard, limit in (("timeout", resources.timeout), ("memory", resources.memory)):
+                if limit is not None:
+                    raise OptionError(
+                        f"resources.{guard}: trials of several ranks are simulated in the ranks themselves, where "
+                        f"MPILauncher can end none without ending the job, got {limit}; leave it out"
+                    )
 
     def crew(self, plan: Plan) -> Fleet:
         """Call the other ranks to work."""
@@ -108,10 +120,30 @@ class MPILauncher(PooledLauncher):
             raise LauncherError("rank 0 leads; the others serve, which Experiment.run and l2l run see to")
         if ranks > size - 1:
             raise OptionError(f"resources.ranks: expected at most {size - 1}, all but the leader's, got {ranks}")
+        if ranks > 1:
+            self.guards = frozenset()
         fleet = Fleet(plan, (size - 1) // ranks, everywhere=_other_hosts(world))
         for rank in range(1, size):
             world.send(_Call(fleet.addresses, fleet.secret, ranks), rank, _CALL)
         return fleet
+
+
+def _work(world: "Comm", call: _Call) -> None:
+    """Serve in one run, alone or with the other ranks of a group."""
+    if call.ranks == 1:
+        Station(call.addresses, call.secret).serve()
+        return
+    number = (world.Get_rank() - 1) // call.ranks
+    members = range(1 + number * call.ranks, 1 + (number + 1) * call.ranks)
+    if members[-1] >= world.Get_size():
+        return  # too few are left for a group of their own
+    group = world.Get_group().Incl([*members])
+    comm = world.Create_group(group, tag=number)
+    try:
+        serve_together(comm, call.addresses, call.secret)
+    finally:
+        comm.Free()
+        group.Free()
 
 
 def _started() -> int:
@@ -129,22 +161,13 @@ def _world() -> "Comm":
     return MPI.COMM_WORLD
 
 
-def _received(world: "Comm", source: int, tag: int) -> Any:
-    """A message from a rank, waited for without burning a core."""
-    nap = 1e-4
-    while not world.iprobe(source, tag):
-        time.sleep(nap)
-        nap = min(2 * nap, _LONGEST_NAP)
-    return world.recv(source=source, tag=tag)
-
-
 _elsewhere: list[bool] = []
 
 
 def _other_hosts(world: "Comm") -> bool:
     """Whether a rank runs on another machine than this one; each says its host once."""
     if not _elsewhere:
-        hosts = {_received(world, rank, _HOST) for rank in range(1, world.Get_size())}
+        hosts = {received(world, rank, _HOST) for rank in range(1, world.Get_size())}
         _elsewhere.append(hosts != {_host()})
     return _elsewhere[0]
 

@@ -113,9 +113,9 @@ def _serve(messages: Iterator[Any], writing: int, board: Board) -> None:
     os.chdir(directory)
     try:
         start = pickle.loads(next(messages))  # noqa: S301 - from our own leader, by a pipe
-        optimizee, answer = _built(start)
+        optimizee, answer = built(start)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the leader must know
-        _refuse(writing, error)
+        write_all(writing, framed(refusal_of(error)))
         return
     write_all(writing, framed(answer))
     if isinstance(answer, Hello):
@@ -123,18 +123,18 @@ def _serve(messages: Iterator[Any], writing: int, board: Board) -> None:
         optimizee.teardown()
 
 
-def _refuse(writing: int, error: BaseException) -> None:
+def refusal_of(error: BaseException) -> Refusal:
+    """What to say of an error that keeps this process from evaluating; the log has it too."""
     with contextlib.suppress(OSError):
-        traceback.print_exc()
+        traceback.print_exception(error)
     if isinstance(error, UserError):
-        refusal = Refusal(str(error), wrong=True)
-    else:
-        failure = failure_of(error)
-        refusal = Refusal(failure.message, failure.traceback)
-    write_all(writing, framed(refusal))
+        return Refusal(str(error), wrong=True)
+    failure = failure_of(error)
+    return Refusal(failure.message, failure.traceback)
 
 
-def _built(start: Start) -> tuple[Optimizee, Hello | Refusal]:
+def built(start: Start) -> tuple[Optimizee, Hello | Refusal]:
+    """The optimizee that is described, set up, and what is to be said of it."""
     optimizee = start.specification.build()
     changed = fingerprint(optimizee).differences(start.parts)
     if changed:

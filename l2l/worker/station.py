@@ -110,26 +110,12 @@ class Station:
         self._spawned = 0
         self._processes: dict[int, _Posted] = {}
         self._selector = selectors.DefaultSelector()
-        self._control = self._connected({"kind": "station", "places": places})
+        self._control = introduced(addresses, secret, {"station": self._name, "kind": "station", "places": places})
         self._control.setblocking(False)
         self._inbox = Inbox(self._control.fileno(), LARGEST)
         self._outbox = Outbox(os.dup(self._control.fileno()))
         self._selector.register(self._control, selectors.EVENT_READ)
         self._orders = self._first_orders()
-
-    def _connected(self, introduction: dict[str, Any]) -> socket.socket:
-        about = {"station": self._name, "host": platform.node(), "pid": os.getpid(), **introduction}
-        connection = connect(self._addresses)
-        try:
-            introduce(connection, self._secret, about)
-        except OSError as error:
-            connection.close()
-            raise LauncherError(f"the leader at {self._addresses[0]} does not answer: {error}") from error
-        except LauncherError:
-            connection.close()
-            raise
-        connection.settimeout(None)
-        return connection
 
     def _first_orders(self) -> Orders:
         deadline = time.monotonic() + _CONNECT
@@ -172,7 +158,9 @@ class Station:
 
     def _spawn(self, place: int, marker: str, guardian: Guardian) -> None:
         number, self._spawned = self._spawned, self._spawned + 1
-        connection = self._connected({"kind": "worker", "place": place, "number": number})
+        connection = introduced(
+            self._addresses, self._secret, {"station": self._name, "kind": "worker", "place": place, "number": number}
+        )
         orders = self._orders
         environment = without_mpi(environment_of(orders.resources.threads)) | dict(orders.environment)
         process = _Posted(
@@ -239,6 +227,30 @@ class Station:
             process.reap()
             process.cut(socket.SHUT_RDWR)
             process.connection.close()
+
+
+def introduced(addresses: Sequence[str], secret: bytes, about: Mapping[str, Any]) -> socket.socket:
+    """A connection to the leader over which both have proved themselves; it blocks.
+
+    Args:
+        addresses: Where it listens; the first that answers is taken.
+        secret: The run's.
+        about: What it is to know of us.
+
+    Raises:
+        LauncherError: It cannot be reached, or is another one.
+    """
+    connection = connect(addresses)
+    try:
+        introduce(connection, secret, {"host": platform.node(), "pid": os.getpid(), **about})
+    except OSError as error:
+        connection.close()
+        raise LauncherError(f"the leader at {addresses[0]} does not answer: {error}") from error
+    except LauncherError:
+        connection.close()
+        raise
+    connection.settimeout(None)
+    return connection
 
 
 def connect(addresses: Sequence[str]) -> socket.socket:

@@ -1,0 +1,251 @@
+"""Ranks that simulate each trial together, in their own processes, with a communicator.
+
+The first rank of a group holds its connections to the leader and reports; it tells the others what to evaluate. All
+wait in ways that burn no core. Nothing is guarded here: a rank that dies takes its MPI job along.
+"""
+
+import os
+import pickle
+import selectors
+import sys
+import time
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from threadpoolctl import threadpool_limits
+
+from l2l.values import Failure, Status, Trial
+from l2l.worker.batch import Form
+from l2l.worker.channel import Inbox, framed, write_all
+from l2l.worker.distant import LARGEST
+from l2l.worker.evaluate import Evaluator, Result, peak_memory
+from l2l.worker.serve import Hello, Refusal, Start, built, refusal_of
+from l2l.worker.station import introduced
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Comm
+
+_TELL, _ANSWER, _NOTED = 4331, 4332, 4333
+_LONGEST_NAP = 0.005
+_DEADLOCK = 60.0
+"""Seconds for which ranks may go on with a trial in which another rank raised; after that they wait for it in vain."""
+
+
+def received(comm: "Comm", source: int, tag: int, longest: float = _LONGEST_NAP) -> Any:
+    """A message from a rank, waited for without burning a core.
+
+    Args:
+        comm: The communicator.
+        source: The rank.
+        tag: Of the message.
+        longest: Seconds of a nap between two looks, at most.
+    """
+    nap = 2e-5
+    while not comm.iprobe(source, tag):
+        time.sleep(nap)
+        nap = min(1.5 * nap, longest)
+    return comm.recv(source=source, tag=tag)
+
+
+def _settled(comm: "Comm", source: int, tag: int, failure: Failure | None) -> Any:
+    """A message from a rank; where this rank failed and the other waits for it within the model, the job ends."""
+    if failure is None:
+        return received(comm, source, tag)
+    deadline = time.monotonic() + _DEADLOCK
+    while not comm.iprobe(source, tag):
+        if time.monotonic() > deadline:
+            sys.stderr.write(
+                f"l2l: rank {comm.Get_rank()} of a trial raised {failure.message}; rank {source} has gone on for "
+                f"{_DEADLOCK:g} s, as if it waited for it, which nothing but the end of the job can end. A model must "
+                f"raise on all ranks of a trial, or on none.\n{failure.traceback}\n"
+            )
+            sys.stderr.flush()
+            comm.Abort(1)
+        time.sleep(_LONGEST_NAP)
+    return comm.recv(source=source, tag=tag)
+
+
+def serve_together(comm: "Comm", addresses: Sequence[str], secret: bytes) -> None:
+    """Evaluate as one of the group's ranks until the leader says that it is over.
+
+    Args:
+        comm: The group's communicator.
+        addresses: Where the leader listens.
+        secret: The run's.
+
+    Raises:
+        LauncherError: The leader cannot be reached, or a rank cannot evaluate.
+    """
+    inner = comm.Dup()  # the model's: its messages cannot meet ours
+    try:
+        if comm.Get_rank() == 0:
+            _Reporter(comm, inner, addresses, secret).serve()
+        else:
+            _assist(comm, inner)
+    finally:
+        inner.Free()
+
+
+class _Model:
+    """The optimizee in one rank of a group."""
+
+    def __init__(self, place: tuple[list[str], str], start: Start) -> None:
+        sys.path[:], directory = place
+        os.chdir(directory)
+        self._resources = start.resources
+        self._evaluator: Evaluator | None = None
+        self.answer: Hello | Refusal
+        try:
+            optimizee, self.answer = built(start)
+            self._evaluator = Evaluator(optimizee)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the leader must know
+            self.answer = refusal_of(error)
+
+    def evaluate(self, form: Form, row: Any, comm: "Comm") -> tuple[Trial, float, float, Result]:
+        """Simulate a trial: it, when it began, how long it took, its result."""
+        assert self._evaluator is not None
+        trial = replace(form.trial(row, self._resources), comm=comm)
+        with threadpool_limits(self._resources.threads):
+            timed = self._evaluator.timed(trial)
+        return trial, timed.started, timed.seconds, timed.result
+
+    def teardown(self) -> None:
+        """Let the optimizee tear down."""
+        if self._evaluator is not None:
+            self._evaluator.optimizee.teardown()
+
+
+def _assist(comm: "Comm", inner: "Comm") -> None:
+    """The life of the ranks that do not report."""
+    model = _Model(*received(comm, 0, _TELL))
+    comm.send(model.answer if isinstance(model.answer, Refusal) else None, 0, _ANSWER)
+    forms: dict[int, Form] = {}
+    while (told := received(comm, 0, _TELL)) is not None:
+        code, about, row = told
+        if about is not None:
+            forms[code] = Form(code, *about)
+        _, _, _, (status, _, _, failure) = model.evaluate(forms[code], row, inner)
+        comm.send((status, failure), 0, _ANSWER)
+        if failure is not None:
+            _settled(comm, 0, _NOTED, failure)
+    model.teardown()
+
+
+class _Reporter:
+    """The first rank of a group.
+
+    Args:
+        comm: The group's communicator.
+        inner: The model's.
+        addresses: Where the leader listens.
+        secret: The run's.
+    """
+
+    def __init__(self, comm: "Comm", inner: "Comm", addresses: Sequence[str], secret: bytes) -> None:
+        self._comm, self._inner = comm, inner
+        self._others = range(1, comm.Get_size())
+        name = uuid.uuid4().hex
+        self._control = introduced(addresses, secret, {"station": name, "kind": "station", "places": 1})
+        self._data = introduced(addresses, secret, {"station": name, "kind": "worker", "place": 0, "number": 0})
+        self._orders, self._inbox = Inbox(self._control.fileno(), LARGEST), Inbox(self._data.fileno(), LARGEST)
+        self._selector = selectors.DefaultSelector()
+        for one in (self._control, self._data):
+            one.setblocking(False)
+            self._selector.register(one, selectors.EVENT_READ)
+        self._first: list[Any] = []
+        self._queue: deque[tuple[int, int, Any]] = deque()
+        self._forms: dict[int, Form] = {}
+        self._told: set[int] = set()
+        self._next = 0
+        self._over = False
+
+    def serve(self) -> None:
+        """Report until the leader says that it is over, or is gone."""
+        try:
+            while len(self._first) < 2 and not self._over:
+                self._listen(1.0)
+            if self._over:
+                return
+            place, start = self._first
+            model = self._ready(place, start)
+            while not self._over:
+                self._listen(0.0 if self._queue else 1.0)
+                if self._queue and not self._over:
+                    self._evaluate(model, *self._queue.popleft())
+            model.teardown()
+        finally:
+            for rank in self._others:
+                self._comm.send(None, rank, _TELL)
+            self._control.close()
+            self._data.close()
+            self._selector.close()
+
+    def _ready(self, place: Any, start: bytes) -> _Model:
+        begin = pickle.loads(start)  # noqa: S301 - from our own leader, which proved itself
+        for rank in self._others:
+            self._comm.send((place, begin), rank, _TELL)
+        model = _Model(place, begin)
+        answer = model.answer
+        for rank in self._others:
+            refused = received(self._comm, rank, _ANSWER)
+            if refused is not None and isinstance(answer, Hello):
+                answer = refused
+        self._write(answer)
+        return model
+
+    def _listen(self, seconds: float) -> None:
+        """Take what the leader says."""
+        self._selector.select(seconds)
+        for message in self._orders.read():
+            if isinstance(message, tuple) and message[0] == "stop":
+                self._over = True
+            elif isinstance(message, tuple) and message[0] == "recall":
+                self._recall(*message[1:])
+        for message in self._inbox.read():
+            if len(self._first) < 2:
+                self._first.append(message)
+                continue
+            first, code, rows = message
+            if rows is None:
+                self._forms[first] = Form(first, *code)
+            else:
+                self._queue.extend((first + place, code, row) for place, row in enumerate(rows))
+        self._over = self._over or self._orders.closed or self._inbox.closed
+
+    def _recall(self, number: int, before: int) -> None:
+        self._queue = deque(one for one in self._queue if one[0] >= before)
+        self._send(self._control, framed(("recalled", number, self._next, before)))
+
+    def _evaluate(self, model: _Model, number: int, code: int, row: Any) -> None:
+        self._next = number + 1
+        form = self._forms[code]
+        about = None if code in self._told else (form.names, form.root)
+        self._told.add(code)
+        for rank in self._others:
+            self._comm.send((code, about, row), rank, _TELL)
+        trial, started, seconds, (status, fitness, observables, failure) = model.evaluate(form, row, self._inner)
+        for rank in self._others:
+            theirs, why = _settled(self._comm, rank, _ANSWER, failure)
+            if why is not None:
+                self._comm.send(None, rank, _NOTED)
+            if theirs != Status.OK and status is Status.OK:
+                status, failure = theirs, why and replace(why, message=f"rank {rank}: {why.message}")
+                fitness, observables = (float("nan"),) * len(fitness), {}
+        short = failure and (failure.message, failure.traceback)
+        rest = (int(status), observables, short, trial.left_directory())
+        self._write((number, started, seconds, peak_memory(), fitness, *rest))
+
+    def _write(self, message: Any) -> None:
+        self._send(self._data, framed(message))
+
+    def _send(self, connection: Any, frame: bytes) -> None:
+        connection.setblocking(True)
+        try:
+            write_all(connection.fileno(), frame)
+        except OSError:
+            self._over = True
+        finally:
+            connection.setblocking(False)
