@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from l2l.optimizees.command import Command
     from l2l.optimizees.function import TestFunction
+    from l2l.optimizees.nest import NestOptimizee
     from l2l.optimizees.nest_balanced_network import BalancedNetwork
 
-__all__ = ["BalancedNetwork", "Command", "TestFunction"]
+__all__ = ["BalancedNetwork", "Command", "NestOptimizee", "TestFunction"]
 
 _MODULES = {
     "BalancedNetwork": "nest_balanced_network",
     "Command": "command",
+    "NestOptimizee": "nest",
     "TestFunction": "function",
 }
 
