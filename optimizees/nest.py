@@ -87,18 +87,18 @@ class NestOptimizee(Simulator):
 
     def setup(self) -> None:
         """Import NEST, make it quiet and prepare the model."""
-        with _errors_as_text(lambda: self._nest):
+        with errors_as_text(lambda: self._nest):
             super().setup()
 
     def start(self) -> None:
         """Import NEST and make it quiet; then `prepare`."""
         self._nest = imported_nest()
-        self._fresh_kernel()
+        fresh_kernel(self._nest, self.resolution, modules=self.modules)
         self.prepare()
 
     def reset(self, trial: Trial) -> None:
         """A fresh kernel with the trial's seed and threads, and in it the network as built."""
-        self._fresh_kernel(trial.seed, trial.resources.threads)
+        fresh_kernel(self._nest, self.resolution, trial.seed, trial.resources.threads, self.modules)
         self.build()
 
     def simulate(self, individual: Individual, trial: Trial) -> Any:
@@ -108,7 +108,7 @@ class NestOptimizee(Simulator):
             Invalid: The network is silent, explodes or diverges.
             NestError: NEST refused something, in its words.
         """
-        with _errors_as_text(lambda: self._nest):
+        with errors_as_text(lambda: self._nest):
             return super().simulate(individual, trial)
 
     def version(self) -> str:
@@ -119,17 +119,6 @@ class NestOptimizee(Simulator):
         """Give back the memory of the last network."""
         if self._nest is not None:
             self._nest.ResetKernel()
-
-    def _fresh_kernel(self, seed: int | None = None, threads: int = 1) -> None:
-        nest = self._nest
-        nest.verbosity = nest.VerbosityLevel.QUIET  # not reset with the kernel; C++ writes behind Python's back
-        nest.ResetKernel()
-        for module in self.modules:
-            nest.Install(module)
-        nest.resolution = self.resolution
-        nest.local_num_threads = threads
-        if seed is not None:
-            nest.rng_seed = seed
 
     # --- what models share ---
 
@@ -195,6 +184,28 @@ class NestOptimizee(Simulator):
         return finite(name, recorder.events[name])
 
 
+def fresh_kernel(
+    nest: Any, resolution: float, seed: int | None = None, threads: int = 1, modules: tuple[str, ...] = ()
+) -> None:
+    """Reset NEST's kernel, and make it quiet.
+
+    Args:
+        nest: The module.
+        resolution: Time step, ms.
+        seed: 1 … 2**32-1; None leaves NEST's own.
+        threads: Another number of them is another realization of the seed.
+        modules: Extension modules to install.
+    """
+    nest.verbosity = nest.VerbosityLevel.QUIET  # not reset with the kernel; C++ writes behind Python's back
+    nest.ResetKernel()
+    for module in modules:
+        nest.Install(module)
+    nest.resolution = resolution
+    nest.local_num_threads = threads
+    if seed is not None:
+        nest.rng_seed = seed
+
+
 def imported_nest() -> Any:
     """The module `nest`, quiet, and without what its import does to the process around it.
 
@@ -241,7 +252,8 @@ def _has_mpi() -> bool:
 
 
 @contextmanager
-def _errors_as_text(nest_of: Callable[[], Any]) -> Iterator[None]:
+def errors_as_text(nest_of: Callable[[], Any]) -> Iterator[None]:
+    """Turn what NEST raises into exceptions that travel between processes; `nest_of` gives the module, if there."""
     try:
         yield
     except Exception as error:
