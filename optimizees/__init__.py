@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from l2l.optimizees.command import Command
     from l2l.optimizees.function import TestFunction
+    from l2l.optimizees.gymnasium import GymnasiumOptimizee
     from l2l.optimizees.nest import NestOptimizee
     from l2l.optimizees.nest_balanced_network import BalancedNetwork
 
-__all__ = ["BalancedNetwork", "Command", "NestOptimizee", "TestFunction"]
+__all__ = ["BalancedNetwork", "Command", "GymnasiumOptimizee", "NestOptimizee", "TestFunction"]
 
 _MODULES = {
     "BalancedNetwork": "nest_balanced_network",
     "Command": "command",
+    "GymnasiumOptimizee": "gymnasium",
     "NestOptimizee": "nest",
     "TestFunction": "function",
 }
