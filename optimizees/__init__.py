@@ -3,19 +3,37 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from l2l.optimizees.arbor import ArborOptimizee
+    from l2l.optimizees.arbor_cell import ArborCell
     from l2l.optimizees.command import Command
     from l2l.optimizees.function import TestFunction
     from l2l.optimizees.gymnasium import GymnasiumOptimizee
     from l2l.optimizees.nest import NestOptimizee
     from l2l.optimizees.nest_balanced_network import BalancedNetwork
+    from l2l.optimizees.neuron import NeuronOptimizee
+    from l2l.optimizees.neuron_cell import NeuronCell
 
-__all__ = ["BalancedNetwork", "Command", "GymnasiumOptimizee", "NestOptimizee", "TestFunction"]
+__all__ = [
+    "ArborCell",
+    "ArborOptimizee",
+    "BalancedNetwork",
+    "Command",
+    "GymnasiumOptimizee",
+    "NestOptimizee",
+    "NeuronCell",
+    "NeuronOptimizee",
+    "TestFunction",
+]
 
 _MODULES = {
+    "ArborCell": "arbor_cell",
+    "ArborOptimizee": "arbor",
     "BalancedNetwork": "nest_balanced_network",
     "Command": "command",
     "GymnasiumOptimizee": "gymnasium",
     "NestOptimizee": "nest",
+    "NeuronCell": "neuron_cell",
+    "NeuronOptimizee": "neuron",
     "TestFunction": "function",
 }
 
