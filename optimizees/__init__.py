@@ -8,10 +8,16 @@ if TYPE_CHECKING:
     from l2l.optimizees.command import Command
     from l2l.optimizees.function import TestFunction
     from l2l.optimizees.gymnasium import GymnasiumOptimizee
+    from l2l.optimizees.learning import LearningOptimizee
+    from l2l.optimizees.learning_sinusoids import LearningSinusoids
     from l2l.optimizees.nest import NestOptimizee
     from l2l.optimizees.nest_balanced_network import BalancedNetwork
+    from l2l.optimizees.nest_plasticity import PlasticityLearner
+    from l2l.optimizees.netlogo import NetLogoOptimizee
     from l2l.optimizees.neuron import NeuronOptimizee
     from l2l.optimizees.neuron_cell import NeuronCell
+    from l2l.optimizees.tvb import TvbOptimizee
+    from l2l.optimizees.tvb_whole_brain import WholeBrain
 
 __all__ = [
     "ArborCell",
@@ -19,10 +25,16 @@ __all__ = [
     "BalancedNetwork",
     "Command",
     "GymnasiumOptimizee",
+    "LearningOptimizee",
+    "LearningSinusoids",
     "NestOptimizee",
+    "NetLogoOptimizee",
     "NeuronCell",
     "NeuronOptimizee",
+    "PlasticityLearner",
     "TestFunction",
+    "TvbOptimizee",
+    "WholeBrain",
 ]
 
 _MODULES = {
@@ -31,10 +43,16 @@ _MODULES = {
     "BalancedNetwork": "nest_balanced_network",
     "Command": "command",
     "GymnasiumOptimizee": "gymnasium",
+    "LearningOptimizee": "learning",
+    "LearningSinusoids": "learning_sinusoids",
     "NestOptimizee": "nest",
+    "NetLogoOptimizee": "netlogo",
     "NeuronCell": "neuron_cell",
     "NeuronOptimizee": "neuron",
+    "PlasticityLearner": "nest_plasticity",
     "TestFunction": "function",
+    "TvbOptimizee": "tvb",
+    "WholeBrain": "tvb_whole_brain",
 }
 
 
