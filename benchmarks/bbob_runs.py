@@ -5,7 +5,7 @@ The suite: Hansen et al., Optimization Methods and Software 36 (2021), 114-144, 
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,26 +72,34 @@ class Run:
 
 
 class Problem:
-    """A function of the suite that counts its evaluations and notes when targets are reached.
+    """A function that counts its evaluations and notes when targets are reached.
 
     Args:
-        task: Which.
+        task: Says how many evaluations of how many coordinates there are.
+        function: Points (n, d) → values (n,).
+        optimum: Its least value.
 
     Raises:
         Enough: From an evaluation, when there is no more to be done.
     """
 
-    def __init__(self, task: Task) -> None:
-        import cocoex
-
+    def __init__(self, task: Task, function: Callable[[Floats], Any], optimum: float) -> None:
         self.task = task
         self.dimension = task.dimension
         self.budget = task.budget * task.dimension
         self.evaluations = 0
-        self._function = cocoex.BareProblem("bbob", task.function, task.dimension, task.instance)
-        self._thresholds = self._function.best_value() + TARGETS
+        self._function = function
+        self._thresholds = optimum + TARGETS
         self._hits = np.zeros(len(TARGETS), dtype=np.int64)
         self._reached = 0
+
+    @classmethod
+    def of_bbob(cls, task: Task) -> "Problem":
+        """The one of the suite that the task names."""
+        import cocoex
+
+        function = cocoex.BareProblem("bbob", task.function, task.dimension, task.instance)
+        return cls(task, function, function.best_value())
 
     def __call__(self, x: Any) -> float:
         """The value at one point (d,)."""

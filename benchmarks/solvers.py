@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
-from bbob_runs import HIGH, LOW, Enough, Problem, Run, Task
+from bbob_runs import HIGH, LOW, Enough, Problem, Run
 
 from l2l.registry import build
 from l2l.space import ParameterSpace, Real
@@ -25,6 +25,8 @@ SIGMA = 0.25
 """First step of CMA-ES as a share of the bounds' distance: l2l's default, and so the peer's."""
 BUDGET = "budget"
 """Of an option: the evaluations that are left."""
+TPE_BATCH = 10
+"""Trials at a time: l2l's default population of `tpe`, and so the peer's."""
 RESTARTS = 9
 """Doublings of the population of CMA-ES, in both."""
 
@@ -37,8 +39,7 @@ class Contender:
         name: In tables and file names.
         libraries: Whose versions matter.
         most: Evaluations a dimension that it can afford at most.
-        largest: Dimension that it can afford at most.
-        instances: Of each function that it can afford at most.
+        instances: Dimension → of each function, at most, where it can afford so many; None where it can afford all.
         peer: Name of a function in this module; empty for an optimizer of l2l.
         options: Of the optimizer, with its registered name as `name`.
     """
@@ -46,8 +47,7 @@ class Contender:
     name: str
     libraries: tuple[str, ...]
     most: int = 10**9
-    largest: int = 10**9
-    instances: int = 10**9
+    instances: Mapping[int, int] | None = None
     peer: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -55,6 +55,10 @@ class Contender:
     def own(self) -> bool:
         """Whether it is one of l2l's."""
         return not self.peer
+
+    def affords(self, dimension: int, instances: int) -> int:
+        """How many of so many instances of each function it can afford."""
+        return instances if self.instances is None else min(instances, self.instances.get(dimension, 0))
 
     def versions(self) -> dict[str, str]:
         """Library → installed version."""
@@ -70,9 +74,9 @@ class Contender:
                 return library
         return None
 
-    def run(self, task: Task) -> Run:
+    def run(self, problem: Problem) -> Run:
         """Minimize until the evaluations are used up or the last target is reached."""
-        problem = Problem(task)
+        task = problem.task
         begin = time.perf_counter()
         solve: Callable[..., None] = _ours if self.own else globals()[self.peer]
         start = 0
@@ -131,7 +135,7 @@ def scipy_de(problem: Problem, seed: int) -> None:
     differential_evolution(problem, [(LOW, HIGH)] * problem.dimension, rng=seed, maxiter=10**6)
 
 
-def _optuna(problem: Problem, sampler: Any) -> None:
+def _optuna(problem: Problem, sampler: Any, batch: int = 1) -> None:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -140,8 +144,10 @@ def _optuna(problem: Problem, sampler: Any) -> None:
         f"x{place}": optuna.distributions.FloatDistribution(LOW, HIGH) for place in range(problem.dimension)
     }
     while True:
-        trial = study.ask(space)
-        study.tell(trial, problem(list(trial.params.values())))
+        trials = [study.ask(space) for _ in range(batch)]
+        costs = problem.many(np.array([list(trial.params.values()) for trial in trials]))
+        for trial, cost in zip(trials, costs.tolist(), strict=True):
+            study.tell(trial, cost)
 
 
 def optuna_random(problem: Problem, seed: int) -> None:
@@ -156,6 +162,22 @@ def optuna_tpe(problem: Problem, seed: int) -> None:
     import optuna
 
     _optuna(problem, optuna.samplers.TPESampler(seed=seed))
+
+
+def optuna_tpe_batches(problem: Problem, seed: int) -> None:
+    """The same, ten trials at a time, those under way counted as bad, as its manual recommends for several workers."""
+    import optuna
+
+    _optuna(problem, optuna.samplers.TPESampler(seed=seed, constant_liar=True), TPE_BATCH)
+
+
+def optuna_gp(problem: Problem, seed: int) -> None:
+    """Optuna's Gaussian process with its defaults, one trial at a time; it needs PyTorch."""
+    import optuna
+    import torch
+
+    torch.set_num_threads(1)
+    _optuna(problem, optuna.samplers.GPSampler(seed=seed))
 
 
 def optuna_cma(problem: Problem, seed: int) -> None:
@@ -230,15 +252,22 @@ def deap_sbx(problem: Problem, seed: int) -> None:
     _deap(problem, seed, 0.9, 1.0, operators)
 
 
+SLOW = {2: 5, 3: 5, 5: 2, 10: 1}
+"""Instances by dimension of what takes some ten milliseconds an evaluation."""
+SLOWEST = {2: 3, 3: 2, 5: 1}
+"""Of what takes some hundred."""
+
 PEERS = {
     one.name: one
     for one in (
         Contender("pycma", ("cma",), peer="pycma"),
-        Contender("optuna random", ("optuna",), most=100, largest=10, peer="optuna_random"),
-        Contender("optuna tpe", ("optuna",), most=100, largest=5, instances=1, peer="optuna_tpe"),
-        Contender("optuna cma-es", ("optuna", "cmaes"), most=100, largest=5, peer="optuna_cma"),
-        Contender("nevergrad ngopt", ("nevergrad",), most=100, largest=5, instances=1, peer="nevergrad_ngopt"),
-        Contender("nevergrad de", ("nevergrad",), most=100, largest=10, peer="nevergrad_de"),
+        Contender("optuna random", ("optuna",), most=100, peer="optuna_random"),
+        Contender("optuna tpe", ("optuna",), most=100, instances=SLOW, peer="optuna_tpe"),
+        Contender("optuna tpe batches", ("optuna",), most=100, instances=SLOW, peer="optuna_tpe_batches"),
+        Contender("optuna gp", ("optuna", "torch"), most=30, instances=SLOWEST, peer="optuna_gp"),
+        Contender("optuna cma-es", ("optuna", "cmaes"), most=100, peer="optuna_cma"),
+        Contender("nevergrad ngopt", ("nevergrad",), most=100, instances=SLOW, peer="nevergrad_ngopt"),
+        Contender("nevergrad de", ("nevergrad",), most=300, peer="nevergrad_de"),
         Contender("scipy de", ("scipy",), peer="scipy_de"),
         Contender("deap plain", ("deap",), peer="deap_plain"),
         Contender("deap sbx", ("deap",), peer="deap_sbx"),
@@ -247,8 +276,8 @@ PEERS = {
 """The peers by name."""
 
 _LIMITS: Mapping[str, dict[str, Any]] = {
-    "tpe": {"libraries": ("l2l", "optuna"), "most": 100, "largest": 5, "instances": 1},
-    "gaussian-process": {"libraries": ("l2l", "optuna"), "most": 30, "largest": 2, "instances": 1},
+    "tpe": {"libraries": ("l2l", "optuna"), "most": 100, "instances": SLOW},
+    "gaussian-process": {"libraries": ("l2l",), "most": 30, "instances": SLOWEST},
     "cma-es": {"libraries": ("l2l", "cma")},
     "genetic-algorithm": {"libraries": ("l2l", "deap")},
 }
@@ -274,5 +303,5 @@ def ours(text: str) -> Contender:
         options[option] = yaml.safe_load(value)
     limits = dict(_LIMITS.get(name, {}))
     if options.get("model") == "quadratic":
-        limits |= {"most": 100, "instances": 2}
+        limits |= {"most": 100}
     return Contender(text, **{"libraries": ("l2l",), **limits, "options": {"name": name, **options}})

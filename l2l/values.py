@@ -270,6 +270,8 @@ class Trial:
         root: Where private folders are made; None for a temporary place.
         comm: Its MPI communicator, where it has one.
         launch: The command prefix that starts a program on its ranks.
+        validation: Whether it is one of the fresh trials by which winners are judged at the end, and which no optimizer
+            sees. It may decide what is simulated, such as held-out data, but has no part in the seed.
     """
 
     individual: Individual
@@ -281,6 +283,7 @@ class Trial:
     root: Path | None = None
     comm: "Comm | None" = None
     launch: tuple[str, ...] = ()
+    validation: bool = False
     _rng: np.random.Generator | None = field(default=None, repr=False)
     _directory: Path | None = field(default=None, repr=False)
 

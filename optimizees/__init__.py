@@ -3,16 +3,56 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from l2l.optimizees.arbor import ArborOptimizee
+    from l2l.optimizees.arbor_cell import ArborCell
     from l2l.optimizees.command import Command
     from l2l.optimizees.function import TestFunction
+    from l2l.optimizees.gymnasium import GymnasiumOptimizee
+    from l2l.optimizees.learning import LearningOptimizee
+    from l2l.optimizees.learning_sinusoids import LearningSinusoids
+    from l2l.optimizees.nest import NestOptimizee
     from l2l.optimizees.nest_balanced_network import BalancedNetwork
+    from l2l.optimizees.nest_plasticity import PlasticityLearner
+    from l2l.optimizees.netlogo import NetLogoOptimizee
+    from l2l.optimizees.neuron import NeuronOptimizee
+    from l2l.optimizees.neuron_cell import NeuronCell
+    from l2l.optimizees.tvb import TvbOptimizee
+    from l2l.optimizees.tvb_whole_brain import WholeBrain
 
-__all__ = ["BalancedNetwork", "Command", "TestFunction"]
+__all__ = [
+    "ArborCell",
+    "ArborOptimizee",
+    "BalancedNetwork",
+    "Command",
+    "GymnasiumOptimizee",
+    "LearningOptimizee",
+    "LearningSinusoids",
+    "NestOptimizee",
+    "NetLogoOptimizee",
+    "NeuronCell",
+    "NeuronOptimizee",
+    "PlasticityLearner",
+    "TestFunction",
+    "TvbOptimizee",
+    "WholeBrain",
+]
 
 _MODULES = {
+    "ArborCell": "arbor_cell",
+    "ArborOptimizee": "arbor",
     "BalancedNetwork": "nest_balanced_network",
     "Command": "command",
+    "GymnasiumOptimizee": "gymnasium",
+    "LearningOptimizee": "learning",
+    "LearningSinusoids": "learning_sinusoids",
+    "NestOptimizee": "nest",
+    "NetLogoOptimizee": "netlogo",
+    "NeuronCell": "neuron_cell",
+    "NeuronOptimizee": "neuron",
+    "PlasticityLearner": "nest_plasticity",
     "TestFunction": "function",
+    "TvbOptimizee": "tvb",
+    "WholeBrain": "tvb_whole_brain",
 }
 
 

@@ -6,27 +6,23 @@ globally coupled inhibitory neurons, Physica D 72, doi:10.1016/0167-2789(94)9021
 """
 
 import math
-import os
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import Invalid, MissingPart, OptionError
+from l2l.errors import Invalid, OptionError
 from l2l.individual import Individual
-from l2l.optimizee import Optimizee
+from l2l.optimizees.nest import NestOptimizee
+from l2l.optimizees.simulator import check_number
 from l2l.space import ParameterSpace, Real
 from l2l.values import Minimize, Observable, Outcome, Trial
-
-CHUNK = 20.0
-"""Milliseconds between two looks at whether the network explodes."""
 
 BIN = 2.0
 """Width in milliseconds of the bins of the population count from which synchrony is computed."""
 
 
-class BalancedNetwork(Optimizee):
+class BalancedNetwork(NestOptimizee):
     """Brunel's sparse balanced network in NEST, tuned to a firing rate, irregularity and synchrony.
 
     Each neuron (`iaf_psc_delta`) receives `epsilon * n_excitatory` excitatory synapses of weight `J`, a quarter as
@@ -95,7 +91,7 @@ class BalancedNetwork(Optimizee):
         if not self.targets:
             raise OptionError("BalancedNetwork: expected at least one of target_rate, target_cv, target_synchrony")
         for name, target in self.targets.items():
-            _check(f"target_{name}", target, above=0.0)
+            check_number(self, f"target_{name}", target, above=0.0)
         for name, number, above in (
             ("n_excitatory", n_excitatory, 3),
             ("tau_m", tau_m, 0.0),
@@ -104,10 +100,10 @@ class BalancedNetwork(Optimizee):
             ("duration", duration, BIN),
             ("max_rate", max_rate, 0.0),
         ):
-            _check(name, number, above=above)
-        _check("epsilon", epsilon, above=0.0, most=1.0)
-        _check("warmup", warmup, above=-1e-9)
-        _check("resolution", resolution, above=0.0, most=0.5)
+            check_number(self, name, number, above=above)
+        check_number(self, "epsilon", epsilon, above=0.0, most=1.0)
+        check_number(self, "warmup", warmup, least=0.0)
+        check_number(self, "resolution", resolution, above=0.0, most=0.5)
         self.separate = separate
         names = [f"{name}_error" for name in self.targets] if separate else ["error"]
         self.objectives = tuple(map(Minimize, names))
@@ -124,39 +120,40 @@ class BalancedNetwork(Optimizee):
         self.steps = max(1, round(duration / resolution))
         self.warmup_steps = round(warmup / resolution)
         self.max_rate = max_rate
-        self._nest: Any = None
 
     @property
     def neurons(self) -> int:
         """Number of neurons."""
         return self.n_excitatory + self.n_inhibitory
 
-    def setup(self) -> None:
-        """Import NEST and make it silent: its C++ code writes to the terminal behind Python's back."""
-        self._nest = _imported()
-        self._nest.verbosity = self._nest.VerbosityLevel.QUIET
+    def build(self) -> None:
+        """Neurons at random potentials, without synapses, a source of noise and a recorder."""
+        nest = self.nest
+        self.population = nest.Create("iaf_psc_delta", self.neurons, params=self.neuron)
+        self.population.V_m = nest.random.uniform(0.0, self.neuron["V_th"])
+        self.noise = nest.Create("poisson_generator")
+        self.recorder = nest.Create("spike_recorder")
 
-    def version(self) -> str:
-        """NEST's version, which decides what a seed means."""
-        return f"NEST {_imported().__version__}"
+    def set_parameters(self, individual: Individual, trial: Trial) -> None:
+        """Set the drive and connect the network."""
+        nest, neurons, neuron = self.nest, self.population, self.neuron
+        g, eta, J, delay = (individual[name] for name in ("g", "eta", "J", "delay"))
+        threshold_rate = neuron["V_th"] / (J * neuron["tau_m"]) * 1000.0
+        self.noise.rate = eta * threshold_rate
+        excitatory, inhibitory = neurons[: self.n_excitatory], neurons[self.n_excitatory :]
+        for sources, weight in ((excitatory, J), (inhibitory, -g * J)):
+            indegree = max(1, round(self.epsilon * len(sources)))
+            rule = {"rule": "fixed_indegree", "indegree": indegree}
+            nest.Connect(sources, neurons, rule, {"weight": weight, "delay": delay})
+        nest.Connect(self.noise, neurons, "all_to_all", {"weight": J, "delay": delay})
+        nest.Connect(neurons, self.recorder)
 
-    def teardown(self) -> None:
-        """Give back the memory of the last network."""
-        if self._nest is not None:
-            self._nest.ResetKernel()
-
-    def simulate(self, individual: Individual, trial: Trial) -> Outcome:
-        """Build the network anew from the trial's seed, simulate it and compare what it does with the targets."""
-        if self._nest is None:
-            self.setup()
-        recorder = self._build(individual, trial)
-        self._run(recorder)
-        events = recorder.events
+    def measure(self, individual: Individual, trial: Trial) -> Outcome:
+        """Simulate the network and compare what it does with the targets."""
         begin, length = self.warmup_steps * self.resolution, self.steps * self.resolution
-        kept = events["times"] > begin
-        times, senders = events["times"][kept] - begin, events["senders"][kept] - 1
-        if not times.size:
-            raise Invalid("silent")
+        self.run(begin + length, self.population)
+        times, numbers = self.spikes(self.recorder, after=begin)
+        senders = numbers - 1
         measured = {
             "rate": times.size / self.neurons / length * 1000.0,
             "cv": irregularity(times, senders),
@@ -167,44 +164,6 @@ class BalancedNetwork(Optimizee):
             raise Invalid(f"nearly silent: at {measured['rate']:.2g} spikes/s no neuron fired three times, so no CV")
         fitness = tuple(errors.values()) if self.separate else sum(errors.values()) / len(errors)
         return Outcome(fitness, measured)
-
-    def _build(self, individual: Individual, trial: Trial) -> Any:
-        nest, neuron = self._nest, self.neuron
-        g, eta, J, delay = (individual[name] for name in ("g", "eta", "J", "delay"))
-        nest.ResetKernel()
-        nest.resolution = self.resolution
-        nest.local_num_threads = trial.resources.threads
-        nest.rng_seed = trial.seed
-        neurons = nest.Create("iaf_psc_delta", self.neurons, params=neuron)
-        neurons.V_m = nest.random.uniform(0.0, neuron["V_th"])
-        threshold_rate = neuron["V_th"] / (J * neuron["tau_m"]) * 1000.0
-        noise = nest.Create("poisson_generator", params={"rate": eta * threshold_rate})
-        recorder = nest.Create("spike_recorder")
-        excitatory, inhibitory = neurons[: self.n_excitatory], neurons[self.n_excitatory :]
-        for sources, weight in ((excitatory, J), (inhibitory, -g * J)):
-            indegree = max(1, round(self.epsilon * len(sources)))
-            rule = {"rule": "fixed_indegree", "indegree": indegree}
-            nest.Connect(sources, neurons, rule, {"weight": weight, "delay": delay})
-        nest.Connect(noise, neurons, "all_to_all", {"weight": J, "delay": delay})
-        nest.Connect(neurons, recorder)
-        return recorder
-
-    def _run(self, recorder: Any) -> None:
-        """Simulate chunk by chunk, so that an exploding network ends before it costs time and memory."""
-        total, done, seen = self.warmup_steps + self.steps, 0, 0
-        with self._nest.RunManager():
-            while done < total:
-                steps = min(max(1, round(CHUNK / self.resolution)), total - done)
-                self._nest.Run(steps * self.resolution)
-                done += steps
-                spikes = int(recorder.n_events)
-                rate = (spikes - seen) / self.neurons / (max(steps * self.resolution, CHUNK) / 1000.0)
-                seen = spikes
-                if rate > self.max_rate:
-                    raise Invalid(
-                        f"exploding: {rate:.0f} spikes/s after {done * self.resolution:g} ms, "
-                        f"max_rate is {self.max_rate:g}"
-                    )
 
 
 def irregularity(times: NDArray[np.float64], senders: NDArray[np.int64]) -> float:
@@ -252,22 +211,3 @@ def synchrony(times: NDArray[np.float64], senders: NDArray[np.int64], neurons: i
     totals = np.bincount(senders, minlength=neurons).astype(np.float64)
     single = np.sum(counts**2) / (neurons * bins) - np.sum((totals / bins) ** 2) / neurons
     return float(np.sqrt(np.var(together) / single)) if single > 0.0 else 0.0
-
-
-def _check(name: str, number: float, above: float, most: float = math.inf) -> None:
-    if not above < number <= most or math.isinf(number):
-        wanted = f"at least {round(above)}" if above < 0 else f"above {above:g}"
-        limit = f" and at most {most:g}" if math.isfinite(most) else ""
-        raise OptionError(f"BalancedNetwork: option {name!r}: expected a finite number {wanted}{limit}, got {number!r}")
-
-
-def _imported() -> Any:
-    os.environ.setdefault("PYNEST_QUIET", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin make an oversubscribed machine crawl
-    try:
-        import nest
-    except ModuleNotFoundError as error:
-        if error.name != "nest":
-            raise
-        raise MissingPart("NEST", "pip install 'l2l[nest]'") from None
-    return nest

@@ -118,3 +118,18 @@ def check_number(
     ]
     wanted = f" {' and '.join(limits)}" if limits else ""
     raise OptionError(f"{type(owner).__name__}: option {name!r}: expected a finite number{wanted}, got {number!r}")
+
+
+def check_step(owner: object, duration: float, dt: float, every: float) -> int:
+    """How many samples a recording has, from time 0 on and without the one at its end; all times in ms.
+
+    Raises:
+        OptionError: A time is not above 0, or the time step does not divide the time between samples.
+    """
+    for name, time in (("duration", duration), ("dt", dt), ("every", every)):
+        check_number(owner, name, time, above=0.0)
+    if abs(every / dt - round(every / dt)) > 1e-6 or every < dt:
+        raise OptionError(
+            f"{type(owner).__name__}: expected samples every whole number of steps of {dt} ms, got {every} ms"
+        )
+    return max(1, round(duration / every))

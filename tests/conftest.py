@@ -1,6 +1,7 @@
 """What all tests share: the slow suite, skips that count as failures in CI, and a working directory of their own."""
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,12 @@ settings.load_profile("l2l")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 collect_ignore = ["plugin"]  # a package of its own, which test_third_party_plugin.py installs and tests
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C work also where a shell started this in the background with SIGINT ignored, which children inherit."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -181,6 +181,7 @@ class Trials:
             attempt,
             resources=trial.resources,
             root=trial.root,
+            validation=trial.validation,
         )
 
     def _raise_first(self, done: Sequence[Evaluation]) -> None:

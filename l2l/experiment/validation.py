@@ -65,7 +65,8 @@ def _trials(run: Run, index: int, individual: Individual, count: int) -> list[Tr
     plan = run.plan
     numbers = np.arange(plan.trials, plan.trials + count)
     words = entropies(plan.seed, plan.seeding, [individual.key] * count, numbers, run.tally.standing.generations)
+    root = plan.folder / "trials"
     return [
-        Trial(individual, int(number), entropy, index, resources=plan.resources, root=plan.folder / "trials")
+        Trial(individual, int(number), entropy, index, resources=plan.resources, root=root, validation=True)
         for number, entropy in zip(numbers, as_ints(words), strict=True)
     ]

@@ -144,6 +144,12 @@ class _RealBlock:
         self.log = np.flatnonzero(_repeated(parameters, [p.log for p in parameters.values()]))
         self.span = self.high - self.low
         self.ratio = np.log(self.high[self.log] / self.low[self.log])
+        self._parts = [self._part(start) for start in range(0, len(self.low), _CHUNK)]
+
+    def _part(self, start: int) -> tuple[slice, NDArray[np.intp], Floats]:
+        """Coordinates that are decoded together, those of them that are logarithmic, and the ratios of these."""
+        chosen = slice(*np.searchsorted(self.log, (start, start + _CHUNK)).tolist())
+        return slice(start, start + _CHUNK), self.log[chosen] - start, self.ratio[chosen]
 
     def decode(self, points: Floats, columns: dict[str, NDArray[Any]]) -> None:
         if not self.parameters:
@@ -152,18 +158,19 @@ class _RealBlock:
         x = np.empty(unit.shape)
         step = max(1, _CHUNK // len(self.low))
         for start in range(0, len(unit), step):
-            x[start : start + step] = self._decoded(unit[start : start + step])
+            for part in self._parts:
+                self._decode(unit[start : start + step, part[0]], x[start : start + step, part[0]], *part)
         for name, parameter in self.parameters.items():
             columns[name] = x[:, self.places[name]].reshape(len(x), *parameter.shape)
 
-    def _decoded(self, unit: Floats) -> Floats:
-        x = unit * self.span
-        x += self.low
-        if self.log.size:
-            x[:, self.log] = self.low[self.log] * np.exp(unit[:, self.log] * self.ratio)
-        x = np.where(unit == 1.0, self.high, x)  # the upper end exactly, which rounding may miss
-        rounded = round_significant(x, self.decimals)
-        return np.clip(rounded, self.low, self.high, out=rounded)
+    def _decode(self, unit: Floats, into: Floats, part: slice, log: NDArray[np.intp], ratio: Floats) -> None:
+        low, high = self.low[part], self.high[part]
+        x = unit * self.span[part]
+        x += low
+        if log.size:
+            x[:, log] = low[log] * np.exp(unit[:, log] * ratio)
+        np.copyto(x, high, where=unit == 1.0)  # the upper end exactly, which rounding may miss
+        np.clip(round_significant(x, self.decimals[part]), low, high, out=into)
 
     def encode(self, columns: Mapping[str, NDArray[Any]], points: Floats) -> None:
         if not self.parameters:

@@ -25,24 +25,30 @@ def round_significant(values: ArrayLike, decimals: ArrayLike = UNLIMITED) -> NDA
     x = np.asarray(values, dtype=np.float64)
     magnitude = np.abs(x)
     with np.errstate(divide="ignore"):
-        exponent = np.floor(np.log10(magnitude))
-    places = np.minimum(DIGITS - 1 - exponent, decimals)
+        places = np.asarray(np.log10(magnitude))
+    np.floor(places, out=places)
+    places = np.minimum(DIGITS - 1 - places, decimals)
     # A zero has places = inf or the limit; both are harmless once clipped, and 0 rounds to 0.
-    known = np.clip(places, 1 - len(_POWERS), len(_POWERS) - 1).astype(np.int64)
-    up = _POWERS.take(np.maximum(known, 0))
-    if known.min(initial=0) < 0:
-        down = _POWERS.take(np.maximum(-known, 0))
-        scaled = x * up / down  # one of both is 1
+    most = len(_POWERS) - 1
+    fewest = places.min(initial=0.0)
+    clipped = fewest < -most or places.max(initial=0.0) > most
+    known = (np.clip(places, -most, most) if clipped else places).astype(np.int64)
+    if fewest < 0:
+        up, down = _POWERS.take(np.maximum(known, 0)), _POWERS.take(np.maximum(-known, 0))
+        scaled = np.asarray(x * up / down)  # one of both is 1
         whole = np.rint(scaled)
         rounded = np.asarray(whole * down / up)  # of exact integers, hence correctly rounded itself
     else:
-        scaled = x * up
+        up = _POWERS.take(known)
+        scaled = np.asarray(x * up)
         whole = np.rint(scaled)
         rounded = np.asarray(whole / up)
-    doubtful = np.abs(scaled - whole) > _TIE
-    doubtful |= known != places
-    doubtful &= magnitude > 0
+    scaled -= whole
+    doubtful = np.abs(scaled, out=scaled) > _TIE
+    if clipped:
+        doubtful |= (known != places) & (magnitude > 0)
     if doubtful.any():
         exact = zip(x[doubtful].tolist(), np.broadcast_to(places, x.shape)[doubtful].tolist(), strict=True)
         rounded[doubtful] = [round(value, int(place)) for value, place in exact]
-    return np.asarray(rounded + 0.0, dtype=np.float64)
+    rounded += 0.0
+    return rounded

@@ -14,7 +14,7 @@ from l2l.errors import LauncherError, OptionError, UserError
 from l2l.individual import Individual
 from l2l.launcher import Launcher
 from l2l.optimizee import Optimizee
-from l2l.testing.misbehaving import CRASHES, HANGS, STATUSES, BrokenSetup, Bulky, Misbehaving, Vectorized
+from l2l.testing.misbehaving import CRASHES, HANGS, STATUSES, BrokenSetup, Bulky, Misbehaving, Purpose, Vectorized
 from l2l.values import Evaluation, Resources, Status, Trial
 from l2l.worker.evaluate import evaluate
 
@@ -190,6 +190,13 @@ class LauncherContract:
             assert one.status == (Status.FAILED if x > 0.9 else Status.OK)
             if x <= 0.9:
                 assert one.fitness == (x**2,)
+
+    def test_a_model_knows_which_trials_validate(self, tmp_path: Path) -> None:
+        """Of one individual, both kinds together."""
+        point = Individual({"x": 0.5})
+        trials = [Trial(point, number, entropy=number, validation=number % 3 == 0) for number in range(12)]
+        found = self._run(trials, tmp_path, Resources(), Purpose())
+        assert [found[0, number].fitness for number in range(12)] == [(float(number % 3 == 0),) for number in range(12)]
 
     # --- life ---
 

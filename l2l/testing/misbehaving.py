@@ -194,6 +194,16 @@ class Bulky(Optimizee):
         return Outcome(total, {"field": np.full(self._size, total)})
 
 
+class Purpose(Optimizee):
+    """Says what a trial is for: 1 where it validates a winner, else 0."""
+
+    space = ParameterSpace(x=Real(0.0, 1.0))
+
+    def simulate(self, individual: Individual, trial: Trial) -> float:
+        """Look at the trial."""
+        return float(trial.validation)
+
+
 class Vectorized(Optimizee):
     """Simulates batches at once; one of x above 0.9 raises, and fails the whole batch."""
 

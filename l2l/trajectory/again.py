@@ -26,8 +26,8 @@ def rerun(run: "Trajectory", individual: int, trial: int) -> "Rerun":
 
     solution = run.individual(individual)
     found = np.flatnonzero(solution.trials["number"] == trial)
-    table = solution.trials
-    if not len(found):
+    table, validation = solution.trials, not len(found)
+    if validation:
         found = np.flatnonzero((run.validation["individual"] == individual) & (run.validation["number"] == trial))
         table = run.validation
     if not len(found):
@@ -40,6 +40,7 @@ def rerun(run: "Trajectory", individual: int, trial: int) -> "Rerun":
         as_ints(table["entropy"][row : row + 1])[0],
         individual,
         resources=Resources(threads=int(table["threads"][row])),
+        validation=validation,
     )
     optimizee = optimizee_of(run)
     with threadpool_limits(again.resources.threads):  # as in a worker: other numbers of threads give other last bits

@@ -73,20 +73,22 @@ class Sizing:
 
 
 class Form:
-    """What many trials share: the names of the parameters, and where private folders are made.
+    """What many trials share: the names of the parameters, where private folders are made, what they are for.
 
     Args:
         code: Its number between leader and worker.
         names: Of the parameters.
         root: Of private folders.
+        validation: Whether they are fresh trials of winners.
     """
 
-    __slots__ = ("code", "index", "names", "root")
+    __slots__ = ("code", "index", "names", "root", "validation")
 
-    def __init__(self, code: int, names: tuple[str, ...], root: Path | None) -> None:
+    def __init__(self, code: int, names: tuple[str, ...], root: Path | None, validation: bool = False) -> None:
         self.code = code
         self.names = names
         self.root = root
+        self.validation = validation
         self.index = {name: place for place, name in enumerate(names)}
 
     def trials(self, rows: Sequence[Row], resources: Resources) -> list[Trial]:
@@ -100,14 +102,14 @@ class Form:
             if type(value) is np.ndarray:
                 value.flags.writeable = False
         individual = Individual.of(self.index, values, inactive)
-        return Trial(individual, number, entropy, index, attempt, resources, self.root)
+        return Trial(individual, number, entropy, index, attempt, resources, self.root, validation=self.validation)
 
 
 class Forms:
     """The forms that a leader has met, found quickly by identity."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[tuple[str, ...], Path | None], Form] = {}
+        self._known: dict[tuple[tuple[str, ...], Path | None, bool], Form] = {}
         self._last_index: Any = None
         self._last_root: Path | None = None
         self._last: Form | None = None
@@ -115,9 +117,10 @@ class Forms:
     def of(self, trial: Trial) -> Form:
         """The form of a trial."""
         index = trial.individual._index
-        if self._last is not None and index is self._last_index and trial.root is self._last_root:
-            return self._last
-        key = (tuple(index), trial.root)
+        last, alike = self._last, index is self._last_index and trial.root is self._last_root
+        if last is not None and alike and trial.validation is last.validation:
+            return last
+        key = (tuple(index), trial.root, trial.validation)
         form = self._known.get(key)
         if form is None:
             form = self._known[key] = Form(len(self._known), *key)

@@ -222,7 +222,7 @@ class _Reporter:
     def _evaluate(self, model: _Model, number: int, code: int, row: Any) -> None:
         self._next = number + 1
         form = self._forms[code]
-        about = None if code in self._told else (form.names, form.root)
+        about = None if code in self._told else (form.names, form.root, form.validation)
         self._told.add(code)
         for rank in self._others:
             self._comm.send((code, about, row), rank, _TELL)

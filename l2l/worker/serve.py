@@ -179,8 +179,7 @@ class Server:
         forms: dict[int, Form] = {}
         for first, code, rows in messages:
             if rows is None:
-                names, root = code
-                forms[first] = Form(first, names, root)
+                forms[first] = Form(first, *code)
             elif self._batches:
                 self._whole(first, forms[code].trials(rows, self._resources))
             else:

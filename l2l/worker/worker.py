@@ -45,7 +45,7 @@ class Worker(ABC):
         form = self._forms.of(trials[0])
         if form.code not in self._told_forms:
             self._told_forms.add(form.code)
-            self.outbox.send(framed((form.code, (form.names, form.root), None)))
+            self.outbox.send(framed((form.code, (form.names, form.root, form.validation), None)))
         frame = framed((self._next, form.code, [row_of(trial) for trial in trials]))
         self.sent.update(enumerate(trials, self._next))
         self._next += len(trials)

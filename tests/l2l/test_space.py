@@ -307,6 +307,18 @@ def test_a_generation_is_decoded_without_holding_on_to_its_block():
     assert all(one["w"].base is None for one in space.sample(3, np.random.default_rng(0)))
 
 
+def test_a_vector_of_many_thousands_is_decoded_as_its_components_alone():
+    space = ParameterSpace(a=Real(-3.0, 7.0, shape=6000), b=Real(1e-3, 5.0, log=True, shape=6000), c=Real(0.0, 1.0))
+    points = np.random.default_rng(1).random((3, space.dimension))
+    points[:, ::100] = 1.0
+    scalars = ParameterSpace(a=Real(-3.0, 7.0), b=Real(1e-3, 5.0, log=True), c=Real(0.0, 1.0))
+    for one, row in zip(space.decode(points), points, strict=True):
+        alone = scalars.decode(np.stack([row[:6000], row[6000:12000], np.full(6000, row[-1])], axis=1))
+        assert one["a"].tolist() == [single["a"] for single in alone]
+        assert one["b"].tolist() == [single["b"] for single in alone]
+        assert one["c"] == alone[0]["c"]
+
+
 def test_columns_of_fixed_parameters_are_constant():
     space = ParameterSpace(a=Fixed(1.5), b=Fixed([1, 2]), c=Fixed("x"), d=Fixed(2**70), e=Fixed(True), x=Real(0, 1))
     points = space.sample(3, np.random.default_rng(0))

@@ -9,7 +9,7 @@ import pytest
 from l2l.errors import OptionError, ReplayError
 from l2l.individual import Individual
 from l2l.optimizers import CMAES
-from l2l.optimizers.pycma import behind_all
+from l2l.optimizers.pycma import behind_all, into_bounds
 from l2l.space import Categorical, Fixed, Integer, ParameterSpace, Real
 from l2l.testing.optimizers import OptimizerContract
 
@@ -136,6 +136,16 @@ def test_failures_rank_behind_everything() -> None:
     assert behind_all(np.array([2.0, math.inf])).tolist() == [2.0, 4.0]
     assert behind_all(np.array([-1e308, 1e308, math.inf]))[2] == np.finfo(float).max
     assert behind_all(np.array([math.inf, math.inf])) is None
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.3, 1.0, 100.0])
+def test_bounds_are_kept_as_by_pycma_to_the_last_bit(spread: float) -> None:
+    theirs = cma.BoundTransform([-1.0, 1.0])
+    x = 0.5 + spread * np.random.default_rng(1).standard_normal(5000)
+    x[:9] = np.array([0.0, 1.0, 0.025, 0.975, -0.025, 1.025, -0.55, 1.55, 0.5])  # where its pieces meet
+    kept = into_bounds(x)
+    np.testing.assert_array_equal(kept, 0.5 * (theirs.repair(2.0 * x - 1.0) + 1.0))
+    assert 0.0 <= kept.min() <= kept.max() <= 1.0
 
 
 def test_nothing_but_failures_ends_with_a_reason() -> None:

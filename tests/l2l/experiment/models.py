@@ -40,6 +40,27 @@ class Noisy(l2l.Optimizee):
         return Outcome(reward, {"pair": draw, "spikes": trial.rng.random(trial.seed % 5)})
 
 
+class Examined(l2l.Optimizee):
+    """Is tested on other data where a trial validates it; dies there at its first attempt, where it is `nervous`.
+
+    Args:
+        nervous: Whether it dies.
+    """
+
+    space = ParameterSpace(x=Real(0.0, 1.0))
+    observables = {"held_out": Observable(dtype=bool)}
+
+    def __init__(self, *, nervous: bool = False) -> None:
+        self.nervous = nervous
+
+    def simulate(self, individual: Individual, trial: Trial) -> Outcome:
+        """The same draw, shifted for held-out data."""
+        if self.nervous and trial.validation and not trial.attempt:
+            os._exit(3)
+        fitness = individual["x"] + 10.0 * trial.validation + trial.rng.normal(scale=0.01)
+        return Outcome(fitness, {"held_out": trial.validation})
+
+
 class Choosy(l2l.Optimizee):
     """Chooses among numbers, and among all sorts."""
 

@@ -15,7 +15,7 @@ from l2l.errors import (
     TrialFailed,
     UserError,
 )
-from tests.l2l.experiment.models import Choosy, Conditional, Failing, Noisy, Scripted, TwoGoals, Untidy, bowl
+from tests.l2l.experiment.models import Choosy, Conditional, Examined, Failing, Noisy, Scripted, TwoGoals, Untidy, bowl
 
 TABLES = ("generations", "individuals", "trials", "failures")
 WHERE_AND_WHEN = {"started", "finished", "seconds", "host", "segment", "peak_memory"}
@@ -229,6 +229,39 @@ def test_more_fresh_trials_of_a_finished_run_are_run(tmp_path: Path) -> None:
     assert len(made.changed(validate={"trials": 3}).run().validation) == 3
     assert len(made.changed(validate={"trials": 5}).run().validation) == 5
     assert len(made.changed(validate={"trials": 2}).run().validation) == 5
+
+
+@pytest.mark.parametrize("launcher", ["serial", {"name": "local", "workers": 2}])
+def test_a_model_knows_that_a_trial_validates(tmp_path: Path, launcher: object) -> None:
+    optimizer = {"name": "random", "samples": 4}
+    made = experiment(tmp_path / "run", optimizee=Examined(), optimizer=optimizer, stop=None, launcher=launcher)
+    found = made.changed(validate={"trials": 2}).run()
+    found = made.changed(validate={"trials": 5}).run()
+    assert not found.trials["observables/held_out"].any()
+    assert found.validation["observables/held_out"].tolist() == [True] * 5
+    assert found.best.fitness < 2.0 and (found.validation["fitness/fitness"] > 9.0).all()
+    for number in (1, 2, 6):
+        again = found.rerun(found.best.number, number)
+        assert again.evaluation.observables["held_out"] == (number > 1)
+        assert again.same
+
+
+def test_a_trial_that_validates_does_so_at_every_attempt(tmp_path: Path) -> None:
+    changes = {"optimizer": {"name": "random", "samples": 2}, "launcher": {"name": "local", "workers": 1}}
+    made = experiment(tmp_path / "run", optimizee=Examined(nervous=True), stop=None, retries=1, **changes)
+    found = made.changed(validate={"trials": 2}).run()
+    assert found.validation["observables/held_out"].all()
+    assert found.validation["attempt"].tolist() == [1, 1]
+
+
+def test_what_validated_a_winner_is_no_memo_for_trials(tmp_path: Path) -> None:
+    optimizer = {"name": "random", "samples": 4}
+    changes = {"optimizee": Examined(), "optimizer": optimizer, "stop": None}
+    experiment(tmp_path / "first", **changes, validate={"trials": 3}).run()
+    second = experiment(tmp_path / "second", **changes, trials=5, memo=tmp_path / "first").run()
+    assert not second.trials["observables/held_out"].any()
+    assert (second.trials["source"] >= 0).sum() == 8
+    assert second.best.fitness < 2.0
 
 
 @pytest.mark.parametrize("keep", ["failures", "best", "all", "none"])

@@ -85,6 +85,15 @@ def test_trials_travel_as_rows():
         assert not back.individual["w"].flags.writeable
 
 
+def test_trials_that_validate_are_of_another_form():
+    forms, individual = Forms(), Individual({"a": 1.0})
+    trials = [Trial(individual), Trial(individual, validation=True), Trial(individual)]
+    found = [forms.of(trial) for trial in trials]
+    assert [form.code for form in found] == [0, 1, 0]
+    back = [form.trial(row_of(trial), Resources()) for form, trial in zip(found, trials, strict=True)]
+    assert [trial.validation for trial in back] == [False, True, False]
+
+
 def test_other_names_or_roots_are_other_forms():
     forms = Forms()
     one, two = Individual({"a": 1.0}), Individual({"b": 1.0})

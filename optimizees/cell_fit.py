@@ -1,0 +1,342 @@
+"""A cell's conductances, fitted to its voltage under current steps: what the models in Arbor and NEURON share.
+
+The task is that of S. Druckmann et al. (2007), A novel multiple objective optimization framework for constraining
+conductance-based neuron models by experimental data, Frontiers in Neuroscience 1, doi:10.3389/neuro.01.1.1.001.2007:
+errors are differences of features in units of their experimental standard deviation.
+"""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from l2l.errors import Invalid, L2LError, NotFoundError, OptionError, near
+from l2l.individual import Individual
+from l2l.optimizees.features import FEATURES, Floats, Trace, measured, sample_times
+from l2l.optimizees.simulator import Simulator, check_number, check_step, finite
+from l2l.optimizees.swc import REGIONS, branched_soma, read_swc, regions_of
+from l2l.space import ParameterSpace
+from l2l.space.categorical import Fixed
+from l2l.values import Minimize, Observable, Outcome, Trial
+
+MECHANISMS: Mapping[str, Sequence[str]] = {"soma": ["hh"], "axon": ["hh"], "dend": ["pas"]}
+
+PROPERTIES: Mapping[str, object] = {
+    "soma.hh.gnabar": {"low": 0.02, "high": 0.5, "log": True, "unit": "S/cm2"},
+    "soma.hh.gkbar": {"low": 0.005, "high": 0.15, "log": True, "unit": "S/cm2"},
+    "soma.hh.gl": {"low": 3e-5, "high": 3e-3, "log": True, "unit": "S/cm2"},
+    "dend.pas.g": {"low": 1e-5, "high": 1e-3, "log": True, "unit": "S/cm2"},
+    "dend.pas.e": -65.0,
+}
+
+CABLE = {"cm": 1.0, "Ra": 100.0}
+"""Capacitance in µF/cm2 and axial resistivity in Ω cm, unless a region has others."""
+
+IONS = ("na", "k", "ca")
+
+MISSING = 250.0
+"""The error of a feature that the reference shows and the model does not, in standard deviations."""
+
+EXPLODED = 1000.0
+"""No membrane survives it, mV."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What a part of the cell is made of, for one individual.
+
+    Args:
+        name: soma, axon, dend or apic.
+        mechanisms: Mechanism → its parameters, in the units of the mechanism.
+        capacitance: µF/cm2.
+        resistivity: Axial, Ω cm.
+        reversal: Ion → its reversal potential, mV; those that are given.
+    """
+
+    name: str
+    mechanisms: Mapping[str, Mapping[str, float]]
+    capacitance: float
+    resistivity: float
+    reversal: Mapping[str, float]
+
+    @property
+    def tag(self) -> int:
+        """The type of its samples in the SWC file."""
+        return REGIONS[self.name]
+
+
+class CellFit(Simulator):
+    """Fits the conductances of a cell of given morphology to how its soma responds to current steps.
+
+    Errors are measured against a reference: the trace in a file, or the cell's own with known conductances. With
+    `fit: features` the fitness `error` is the root mean square, over steps and features, of the differences in units of
+    `features`; a feature that the reference shows and the model does not counts 250, one that the reference does not
+    show is left out. With `fit: trace` the fitness `distance` is the root mean square difference of the voltages, mV. A
+    simulation that diverges is invalid. Observables are all features, one entry a current, NaN where there is none.
+
+    Args:
+        morphology: An SWC file whose root is the soma; current and recording are in the middle of the soma, at its root
+            where it branches.
+        mechanisms: Region (`soma`, `axon`, `dend`, `apic`, or `all`) → names of its density mechanisms; None for `hh`
+            in soma and axon and `pas` in the dendrites.
+        properties: What the cell's parameters are, a number each or a range to be searched:
+            `region.mechanism.parameter`, `region.cm` (µF/cm2), `region.Ra` (Ω cm), `region.ena` (and `ek`, `eca`:
+            reversal potentials, mV). A region's own goes before `all`. None searches the conductances of the soma and
+            the dendrites.
+        truth: The searched parameters that make the reference.
+        reference: A text file with the reference: a column of times in ms and one of voltages in mV for each current,
+            between white space or commas; `#` begins a remark.
+        currents: Steps of current, nA.
+        delay: Time before the step, ms.
+        duration: Length of the step, ms.
+        after: Time after it, ms.
+        fit: What is compared with the reference.
+        features: Feature → its standard deviation from experiment to experiment, in its own unit; None takes all that
+            the reference shows.
+        separate: One objective for each feature (`AP_amplitude_error`), over all currents, not their mean.
+        temperature: °C.
+        v_init: Initial voltage, mV.
+        dt: Time step, ms.
+        every: Time between samples, ms.
+        max_length: The longest compartment, µm.
+
+    Raises:
+        NotFoundError: The morphology or the reference is not there.
+        OptionError: An option is out of range, does not fit the morphology or the reference, or a file does not parse.
+    """
+
+    stochastic = False
+
+    def __init__(
+        self,
+        *,
+        morphology: Path,
+        mechanisms: Mapping[str, Sequence[str]] | None = None,
+        properties: ParameterSpace | None = None,
+        truth: Mapping[str, float] | None = None,
+        reference: Path | None = None,
+        currents: Sequence[float] = (-0.1, 0.2, 0.4),
+        delay: float = 50.0,
+        duration: float = 100.0,
+        after: float = 20.0,
+        fit: Literal["features", "trace"] = "features",
+        features: Mapping[str, float] | None = None,
+        separate: bool = False,
+        temperature: float = 6.3,
+        v_init: float = -65.0,
+        dt: float = 0.025,
+        every: float = 0.1,
+        max_length: float = 20.0,
+    ) -> None:
+        for name, number, above in (
+            ("delay", delay, 10.0 * every),
+            ("duration", duration, 10.0 * every),
+            ("after", after, 0.0),
+            ("max_length", max_length, 0.0),
+        ):
+            check_number(self, name, number, above=above)
+        for name, number in (("temperature", temperature), ("v_init", v_init)):
+            check_number(self, name, number, most=200.0, least=-200.0)
+        for current in currents:
+            check_number(self, "currents", current)
+        self.samples = check_step(self, delay + duration + after, dt, every)
+        self.morphology, self.fit = morphology, fit
+        self.currents = tuple(map(float, currents))
+        if not self.currents:
+            raise OptionError(f"{type(self).__name__}: option 'currents': expected at least one, in nA, got none")
+        self.delay, self.duration, self.length = delay, duration, delay + duration + after
+        self.temperature, self.v_init, self.dt, self.every = temperature, v_init, dt, every
+        self.max_length = max_length
+        self.space = properties or ParameterSpace.from_dict({"parameters": PROPERTIES})
+        self._read_morphology(mechanisms or MECHANISMS)
+        self._read_properties()
+        self._choose_objectives(features, separate)
+        self._choose_reference(truth, reference)
+
+    # --- hooks of the simulators ---
+
+    @abstractmethod
+    def voltages(self, individual: Individual, trial: Trial) -> Floats:
+        """Simulate each current from the beginning: the voltages at the soma, (currents, samples), mV."""
+
+    # --- a trial ---
+
+    def setup(self) -> None:
+        """Start the simulator, and make the reference."""
+        super().setup()
+        self._prepare()
+
+    @property
+    def times(self) -> Floats:
+        """Times of the samples, (samples,), ms."""
+        return sample_times(self.samples, self.every)
+
+    @property
+    def reference_voltages(self) -> Floats:
+        """What is to be reproduced, (currents, samples), mV; known once the optimizee is set up."""
+        return self._reference
+
+    def measure(self, individual: Individual, trial: Trial) -> Outcome:
+        """Simulate the steps and compare them with the reference."""
+        voltages = self._checked(individual, trial)
+        rows = [measured(trace) for trace in self._traces(voltages)]
+        observed = {name: [row[name] for row in rows] for name in FEATURES}
+        if self.fit == "trace":
+            return Outcome(math.sqrt(float(np.mean((voltages - self._reference) ** 2))), observed)
+        errors = {name: self._errors(name, np.array(observed[name])) for name in self._targets}
+        if self.separate:
+            return Outcome(tuple(math.sqrt(float(np.mean(one**2))) for one in errors.values()), observed)
+        return Outcome(math.sqrt(float(np.mean(np.concatenate(list(errors.values())) ** 2))), observed)
+
+    def resolved(self, individual: Mapping[str, float]) -> list[Region]:
+        """The regions of the cell with the parameters of an individual."""
+        found = []
+        for region in self._regions:
+            mechanisms: dict[str, dict[str, float]] = {
+                name: {} for where in ("all", region) for name in self._mechanisms.get(where, ())
+            }
+            cable, reversal = dict(CABLE), {}
+            for where in ("all", region):
+                for name, value in individual.items():
+                    match name.split("."):
+                        case [place, mechanism, parameter] if place == where:
+                            mechanisms[mechanism][parameter] = float(value)
+                        case [place, parameter] if place == where and parameter in CABLE:
+                            cable[parameter] = float(value)
+                        case [place, parameter] if place == where:
+                            reversal[parameter[1:]] = float(value)
+            found.append(Region(region, mechanisms, cable["cm"], cable["Ra"], reversal))
+        return found
+
+    def _checked(self, individual: Individual, trial: Trial) -> Floats:
+        voltages = finite("voltage", self.voltages(individual, trial))
+        highest = float(np.abs(voltages).max())
+        if highest > EXPLODED:
+            raise Invalid(f"diverged: the voltage reaches {highest:.3g} mV")
+        return voltages
+
+    def _traces(self, voltages: Floats) -> list[Trace]:
+        return [Trace(self.times, one, self.delay, self.delay + self.duration) for one in voltages]
+
+    def _errors(self, name: str, found: Floats) -> Floats:
+        """Of a feature, in standard deviations, for the currents at which the reference shows it."""
+        target = self._targets[name]
+        shown = ~np.isnan(target)
+        errors = np.abs(found - target)[shown] / self.spreads[name]
+        return np.where(np.isnan(errors), MISSING, np.minimum(errors, MISSING))
+
+    # --- the reference ---
+
+    def _prepare(self) -> None:
+        if self._truth is not None:
+            trial = Trial(self._truth)
+            self.reset(trial)
+            self.set_parameters(self._truth, trial)
+            self._reference = self._checked(self._truth, trial)
+        rows = [measured(trace) for trace in self._traces(self._reference)]
+        shown = {name: np.array([row[name] for row in rows]) for name in self.spreads}
+        absent = [name for name, values in shown.items() if np.isnan(values).all()]
+        if absent and (self._features_given or self.separate):
+            raise OptionError(
+                f"{type(self).__name__}: option 'features': the reference does not show {', '.join(absent)} at any of "
+                "the currents; leave it out, or choose other currents"
+            )
+        self._targets = {name: values for name, values in shown.items() if name not in absent}
+
+    def _choose_reference(self, truth: Mapping[str, float] | None, reference: Path | None) -> None:
+        if (truth is None) == (reference is None):
+            raise OptionError(
+                f"{type(self).__name__}: expected one of the options truth and reference, got both or none"
+            )
+        self._truth: Individual | None = None
+        if reference is not None:
+            self._reference = self._read_reference(reference)
+        else:
+            assert truth is not None
+            fixed = {name for name, one in self.space.parameters.items() if isinstance(one, Fixed)}
+            missing = [name for name in self.space if name not in truth and name not in fixed]
+            if missing:
+                raise OptionError(f"{type(self).__name__}: option 'truth': expected {', '.join(missing)} too")
+            try:
+                self._truth = self.space.individual({**self.space.default, **truth})
+            except (L2LError, KeyError) as error:
+                raise OptionError(f"{type(self).__name__}: option 'truth': {error.args[0]}") from None
+
+    def _read_reference(self, path: Path) -> Floats:
+        try:
+            text = path.read_text(encoding="utf-8").replace(",", " ")
+        except OSError as error:
+            raise NotFoundError(f"{path}: expected a readable file, got: {error.strerror}") from None
+        try:
+            table = np.loadtxt(text.splitlines(), ndmin=2)
+        except ValueError as error:
+            raise OptionError(f"{path}: expected columns of numbers, got: {error}") from None
+        columns = 1 + len(self.currents)
+        if table.shape[1] != columns or len(table) < 2 or not np.isfinite(table).all():
+            raise OptionError(
+                f"{path}: expected {columns} columns of numbers, the time and one for each of {len(self.currents)} "
+                f"currents, got {table.shape[1] if table.size else 0} in {len(table)} lines"
+            )
+        times = table[:, 0]
+        if (np.diff(times) <= 0.0).any() or times[0] > 1e-6 or times[-1] < self.times[-1] - 1e-6:
+            raise OptionError(
+                f"{path}: expected rising times from 0 to {self.times[-1]:g} ms, got {times[0]:g} to {times[-1]:g}"
+            )
+        return np.array([np.interp(self.times, times, column) for column in table[:, 1:].T])
+
+    # --- what the options say ---
+
+    def _choose_objectives(self, features: Mapping[str, float] | None, separate: bool) -> None:
+        for name, spread in (features or {}).items():
+            if name not in FEATURES:
+                raise OptionError(f"{type(self).__name__}: option 'features': {near(name, FEATURES, 'feature')}")
+            check_number(self, f"features.{name}", spread, above=0.0)
+        self._features_given = features is not None
+        self.spreads = dict(features) if features else {name: one.spread for name, one in FEATURES.items()}
+        self.separate = separate
+        if separate and self.fit == "trace":
+            raise OptionError(f"{type(self).__name__}: option 'separate': expected fit: features, got fit: trace")
+        if self.fit == "trace":
+            self.objectives = (Minimize("distance", unit="mV"),)
+        elif separate:
+            self.objectives = tuple(Minimize(f"{name}_error") for name in self.spreads)
+        else:
+            self.objectives = (Minimize("error"),)
+        shape = (len(self.currents),)
+        self.observables = {name: Observable(shape=shape, unit=one.unit) for name, one in FEATURES.items()}
+
+    def _read_morphology(self, mechanisms: Mapping[str, Sequence[str]]) -> None:
+        samples = read_swc(self.morphology)
+        self.branched_soma = branched_soma(samples)
+        self._regions = regions_of(samples)
+        if samples[0].kind != REGIONS["soma"]:
+            raise OptionError(f"{self.morphology}: expected a soma (type 1) at the root, got type {samples[0].kind}")
+        for region in mechanisms:
+            self._check_region(region, "mechanisms")
+        self._mechanisms = {region: tuple(names) for region, names in mechanisms.items()}
+
+    def _check_region(self, region: str, option: str) -> None:
+        if region not in REGIONS and region != "all":
+            raise OptionError(f"{type(self).__name__}: option {option!r}: {near(region, ['all', *REGIONS], 'region')}")
+        if region not in self._regions and region != "all":
+            raise OptionError(
+                f"{type(self).__name__}: option {option!r}: {self.morphology} has no {region}; it has "
+                f"{', '.join(self._regions)}"
+            )
+
+    def _read_properties(self) -> None:
+        place = f"{type(self).__name__}: option 'properties': {{}}"
+        for name in self.space:
+            region, *rest = name.split(".")
+            self._check_region(region, "properties")
+            known = [*CABLE, *(f"e{ion}" for ion in IONS)]
+            if not rest or len(rest) > 2 or (len(rest) == 1 and rest[0] not in known):
+                problem = f"{name!r}: expected region.mechanism.parameter or region. and one of {', '.join(known)}"
+                raise OptionError(place.format(problem))
+            within = [*self._mechanisms.get(region, ()), *self._mechanisms.get("all", ())]
+            if len(rest) == 2 and rest[0] not in within:
+                raise OptionError(place.format(f"{name!r}: {near(rest[0], within, f'mechanism in {region}')}"))

@@ -1,0 +1,137 @@
+"""Observations as vectors, and vectors as actions, for any of Gymnasium's spaces that a policy can serve."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from l2l.errors import OptionError
+from l2l.optimizees.policy import Floats
+
+Encoder = Callable[[Any], Floats]
+"""An environment's observation → (inputs,)."""
+
+Decoder = Callable[[Floats], Any]
+"""(outputs,) → an environment's action."""
+
+
+def encoder(space: Any, normalize: str | list[float] | None, owner: str) -> tuple[int, Encoder]:
+    """How observations become vectors.
+
+    Args:
+        space: The environment's observation space; one-hot where it is discrete, concatenated where it has parts.
+        normalize: "bounds" maps what the space bounds to -1 … 1; numbers divide; None leaves the values as they are.
+        owner: For errors.
+
+    Returns:
+        The length of the vectors, and the function that makes them.
+
+    Raises:
+        OptionError: The space has no vectors of a fixed length, or `normalize` is not of that length.
+    """
+    from gymnasium import spaces
+
+    try:
+        size = int(spaces.flatdim(space))
+    except (ValueError, NotImplementedError):
+        raise OptionError(f"{owner}: expected observations that flatten to a fixed length, got {space}") from None
+    flat = _flat(space)
+    if normalize is None:
+        return size, flat
+    if normalize == "bounds":
+        centre, factor = _bounds(spaces.flatten_space(space))
+    else:
+        centre, factor = _scales(np.asarray(normalize, dtype=np.float64), size, owner)
+
+    def normalized(observation: Any) -> Floats:
+        values = flat(observation) - centre
+        values *= factor
+        return values
+
+    return size, normalized
+
+
+def _flat(space: Any) -> Encoder:
+    from gymnasium import spaces
+
+    if not isinstance(space, spaces.Box):
+        return lambda observation: np.asarray(spaces.flatten(space, observation), dtype=np.float64)
+    if len(space.shape) == 1:
+        return lambda observation: np.asarray(observation, dtype=np.float64)
+    return lambda observation: np.asarray(observation, dtype=np.float64).ravel()
+
+
+def _bounds(box: Any) -> tuple[Floats, Floats]:
+    low, high = (np.asarray(one, dtype=np.float64) for one in (box.low, box.high))
+    # Bounds of float32's size are Gymnasium's way to write "none".
+    bounded = (np.abs(low) < np.finfo(np.float32).max) & (np.abs(high) < np.finfo(np.float32).max) & (low < high)
+    low, high = np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
+    return (low + high) / 2.0, 2.0 / (high - low)
+
+
+def _scales(scales: Floats, size: int, owner: str) -> tuple[Floats, Floats]:
+    if scales.shape != (size,) or not (np.isfinite(scales) & (scales > 0.0)).all():
+        raise OptionError(
+            f"{owner}: option 'normalize': expected {size} numbers above 0, one for each value of an observation, "
+            f"got {scales.tolist()}"
+        )
+    return np.zeros(size), 1.0 / scales
+
+
+def decoder(space: Any, owner: str) -> tuple[int, bool, Decoder]:
+    """How vectors become actions.
+
+    Args:
+        space: The environment's action space: Box, Discrete, MultiDiscrete or MultiBinary.
+        owner: For errors.
+
+    Returns:
+        The length of the vectors, whether their signs matter (see `Interface`), and the function.
+
+    Raises:
+        OptionError: It is of another kind.
+    """
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Discrete):
+        first = int(space.start)
+        return int(space.n), False, lambda outputs: first + int(outputs.argmax())
+    if isinstance(space, spaces.MultiDiscrete):
+        return int(space.nvec.sum()), False, _choices(space)
+    if isinstance(space, spaces.MultiBinary):
+        shape = space.shape
+        return int(np.prod(shape)), True, lambda outputs: (outputs > 0.0).astype(np.int8).reshape(shape)
+    if isinstance(space, spaces.Box):
+        return int(np.prod(space.shape)), True, _values(space)
+    raise OptionError(
+        f"{owner}: expected actions of kind Box, Discrete, MultiDiscrete or MultiBinary, got {space}; "
+        "wrap the environment in make_environment()"
+    )
+
+
+def _choices(space: Any) -> Decoder:
+    sizes = np.asarray(space.nvec).ravel()
+    ends = np.cumsum(sizes).tolist()
+    groups = [slice(end - size, end) for end, size in zip(ends, sizes.tolist(), strict=True)]
+    start, shape = np.asarray(space.start).ravel(), space.shape
+
+    def decode(outputs: Floats) -> Any:
+        chosen = np.array([outputs[group].argmax() for group in groups], dtype=space.dtype)
+        return (chosen + start).reshape(shape)
+
+    return decode
+
+
+def _values(space: Any) -> Decoder:
+    low, high = (np.asarray(one, dtype=np.float64).ravel() for one in (space.low, space.high))
+    bounded = np.isfinite(low) & np.isfinite(high)
+    middle = np.where(bounded, low / 2.0 + high / 2.0, 0.0)
+    reach = np.where(bounded, high / 2.0 - low / 2.0, 1.0)
+    shape, dtype, whole = space.shape, space.dtype, np.issubdtype(space.dtype, np.integer)
+
+    def decode(outputs: Floats) -> Any:
+        values = np.where(bounded, np.tanh(outputs), outputs) * reach + middle
+        values = np.clip(np.rint(values) if whole else values, low, high)
+        return values.astype(dtype).reshape(shape)
+
+    return decode

@@ -1,0 +1,93 @@
+"""A cell in NEURON whose conductances are fitted to its response to current steps."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from l2l.errors import OptionError, near
+from l2l.individual import Individual
+from l2l.optimizees.cell_fit import CellFit, Region
+from l2l.optimizees.features import Floats
+from l2l.optimizees.neuron import NeuronOptimizee
+from l2l.values import Trial
+
+
+class NeuronCell(CellFit, NeuronOptimizee):
+    """Fits the conductances of a cell in NEURON to how its soma responds to current steps.
+
+    The options, the fitness and what is measured are those of `ArborCell`, so that both simulators can be compared on
+    one cell. Sections, mechanisms and the current clamp are kept between trials; each trial sets its conductances, and
+    `finitialize` begins each current. The rates of `hh` are computed, not taken from its table.
+
+    Raises:
+        NotFoundError: The morphology or the reference is not there.
+        OptionError: An option is out of range, does not fit the morphology or the reference, or a file does not parse.
+    """
+
+    def build(self) -> None:
+        """Read the morphology, divide it, insert the mechanisms and the current clamp."""
+        h = self.h
+        h.celsius = self.temperature
+        h.usetable_hh = 0
+        self._cell = self.load_swc(self.morphology)
+        for section in self._cell.all:
+            parts = max(1, math.ceil(section.L / self.max_length))
+            section.nseg = parts + 1 - parts % 2  # odd: then there is a middle
+        for region in self.resolved(self.space.default):
+            for mechanism, parameters in region.mechanisms.items():
+                for section in self._sections_of(region):
+                    self.insert(section, mechanism)
+                self._check_parameters(mechanism, parameters)
+            for ion in region.reversal:
+                self._check_ion(region, ion)
+        soma = self._cell.soma[0]
+        self._middle = soma(0.5 if len(self._cell.soma) == 1 else 0.0)
+        self._clamp = h.IClamp(self._middle)
+        self._clamp.delay, self._clamp.dur = self.delay, self.duration
+
+    def set_parameters(self, individual: Individual, trial: Trial) -> None:
+        """Set the individual's conductances."""
+        for region in self.resolved(individual):
+            for section in self._sections_of(region):
+                section.cm, section.Ra = region.capacitance, region.resistivity
+                for ion, potential in region.reversal.items():
+                    setattr(section, f"e{ion}", potential)
+                for mechanism, parameters in region.mechanisms.items():
+                    for name, value in parameters.items():
+                        setattr(section, f"{name}_{mechanism}", value)
+
+    def voltages(self, individual: Individual, trial: Trial) -> Floats:
+        """One current after the other, each from the beginning."""
+        found = []
+        for current in self.currents:
+            self._clamp.amp = current
+            voltages = {"soma": self._middle}
+            _, recorded = self.run(
+                duration=self.length, voltages=voltages, v_init=self.v_init, dt=self.dt, every=self.every
+            )
+            found.append(recorded["soma"])
+        return np.array(found)
+
+    def _sections_of(self, region: Region) -> list[Any]:
+        sections: list[Any] = getattr(self._cell, region.name)
+        return sections
+
+    def _check_parameters(self, mechanism: str, parameters: Any) -> None:
+        known = self.parameters_of(mechanism)
+        for name in parameters:
+            if name not in known:
+                raise OptionError(f"NEURON: mechanism {mechanism!r}: {near(name, known, 'parameter')}")
+
+    def _check_ion(self, region: Region, ion: str) -> None:
+        for section in self._sections_of(region):
+            if not has_ion(section, ion):
+                raise OptionError(
+                    f"NEURON: {region.name}.e{ion}: no mechanism in {region.name} has the ion {ion!r}; "
+                    f"there are {', '.join(region.mechanisms) or 'none'}"
+                )
+
+
+def has_ion(section: Any, ion: str) -> bool:
+    """Whether a mechanism of a section has an ion."""
+    return any(mechanism.name() == f"{ion}_ion" for mechanism in section(0.5))

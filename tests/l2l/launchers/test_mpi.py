@@ -1,0 +1,121 @@
+"""The launcher mpi on a real MPI: the contract, whole runs, signals, deaths, trials of several ranks."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from l2l import Trajectory
+from tests.faults.harness import PROGRAM, Leader, finished, same, starts, write_experiment
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+MPIEXEC = Path(sys.executable).with_name("mpiexec")
+ENVIRONMENT = {  # of Open MPI: as root in a container, more ranks than cores
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
+CONTRACT = Path(__file__).with_name("mpi_contract.py")
+GROUPS = Path(__file__).with_name("mpi_groups.py")
+
+
+def ranks(number: int, *arguments: str | Path, program: tuple[str | Path, ...] = (PROGRAM,)) -> Leader:
+    """`mpiexec -n NUMBER l2l …`."""
+    return Leader(*arguments, program=(MPIEXEC, "-n", str(number), *program), environment=ENVIRONMENT)
+
+
+def experiment(folder: Path, **arguments: object) -> Path:
+    """Written with notes of each start in `folder/notes`."""
+    folder.mkdir(exist_ok=True)
+    standard = {
+        "optimizer": {"name": "cma-es", "population": 12},
+        "trials": 2,
+        "seed": 5,
+        "stop": {"generations": 5},
+        "directory": str(folder / "run"),
+    }
+    return write_experiment(
+        folder / "experiment.yaml",
+        "Noted",
+        {"notes": str(folder / "notes"), "seconds": 0.02},
+        **(standard | arguments),
+    )
+
+
+def test_it_keeps_the_contract_of_launchers() -> None:
+    pytest_of_ranks = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120")
+    code, said = ranks(3, CONTRACT, program=pytest_of_ranks).end(280.0)
+    assert code == 0, said
+    assert " passed" in said and "failed" not in said
+
+
+def test_a_run_on_ranks_equals_one_in_a_single_process(tmp_path: Path) -> None:
+    file = experiment(tmp_path / "mpi")
+    code, said = ranks(3, "run", file).end(120.0)
+    assert code == 0, said
+    alone = Leader("run", experiment(tmp_path / "serial"), "--launcher", "serial")
+    assert alone.end(120.0)[0] == 0
+    same(Trajectory(tmp_path / "mpi/run"), Trajectory(tmp_path / "serial/run"))
+
+
+def test_a_signal_to_the_job_stops_it_cleanly_and_a_killed_rank_loses_nothing(tmp_path: Path) -> None:
+    file, notes, run = experiment(tmp_path / "mpi"), tmp_path / "mpi/notes", tmp_path / "mpi/run"
+    first = ranks(3, "run", file)
+    first.until_started(notes, 20)
+    first.signal(signal.SIGTERM)
+    first.end(120.0)
+    assert not Trajectory(run).finished
+    second = ranks(3, "run", file)
+    second.until_started(notes, 60)
+    victim = next(pid for pid in rank_processes(second) if rank_of(pid) == 2)
+    os.kill(victim, signal.SIGKILL)
+    second.end(120.0)
+    before = finished(run)
+    assert 20 <= len(before) < 120
+    began = len(starts(notes))
+    code, said = ranks(3, "run", file).end(120.0)
+    assert code == 0, said
+    again = starts(notes)[began:]
+    assert not set(again) & set(before), "finished trials ran again"
+    alone = Leader("run", experiment(tmp_path / "serial"), "--launcher", "serial")
+    assert alone.end(120.0)[0] == 0
+    same(Trajectory(run), Trajectory(tmp_path / "serial/run"))
+
+
+def rank_processes(job: Leader) -> list[int]:
+    """The ranks of a job, without what they started."""
+    return [pid for pid in job.left() if rank_of(pid) is not None]
+
+
+def rank_of(pid: int) -> int | None:
+    """The rank of a process that is one; workers have no such variable."""
+    variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    found = [one.partition(b"=")[2] for one in variables if one.startswith(b"OMPI_COMM_WORLD_RANK=")]
+    return int(found[0]) if found else None
+
+
+def test_ranks_simulate_a_trial_together(tmp_path: Path) -> None:
+    code, said = ranks(5, GROUPS, tmp_path / "run", program=(sys.executable,)).end(120.0)
+    assert code == 0, said
+    run = Trajectory(tmp_path / "run")
+    assert len(run.trials) == 40
+    assert {int(one) for one in run.trials["ranks"]} == {2}
+    messages = [str(one) for one in run.failures["message"]]
+    assert any(one == "ValueError: all of us" for one in messages)
+    assert any(one == "rank 1: ValueError: one of us" for one in messages)
+    ok = run.trials["status"] == 0
+    x = run.individuals["parameters/x"][run.trials["individual"][ok]]
+    assert run.trials["fitness/fitness"][ok].tolist() == (x**2 + (x - 1) ** 2).tolist()
+
+
+def test_what_cannot_work_is_said(tmp_path: Path) -> None:
+    file = experiment(tmp_path / "mpi")
+    code, said = Leader("run", file, "--launcher", "mpi").end()
+    assert code == 1 and "mpiexec -n 5 l2l run" in said
+    code, said = ranks(3, "run", file, "--set", "resources.ranks=4").end(120.0)
+    assert code != 0 and "expected at most 2, all but the leader's, got 4" in said
+    code, said = ranks(3, "run", file, "--set", "resources.ranks=2", "--set", "resources.timeout=9").end(120.0)
+    assert code != 0 and "resources.timeout: trials of several ranks" in said
