@@ -23,7 +23,7 @@ from l2l.worker.plan import Plan
 from l2l.worker.station import Station
 
 if TYPE_CHECKING:
-    from mpi4py.MPI import Comm
+    from mpi4py.MPI import Intracomm
 
 _CALL, _HOST = 4321, 4322
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
@@ -128,7 +128,7 @@ class MPILauncher(PooledLauncher):
         return fleet
 
 
-def _work(world: "Comm", call: _Call) -> None:
+def _work(world: "Intracomm", call: _Call) -> None:
     """Serve in one run, alone or with the other ranks of a group."""
     if call.ranks == 1:
         Station(call.addresses, call.secret).serve()
@@ -151,7 +151,7 @@ def _started() -> int:
     return max((int(text) for name in _SIZES if (text := os.environ.get(name, "")).isdigit()), default=1)
 
 
-def _world() -> "Comm":
+def _world() -> "Intracomm":
     try:
         from mpi4py import MPI
     except ModuleNotFoundError:
@@ -164,7 +164,7 @@ def _world() -> "Comm":
 _elsewhere: list[bool] = []
 
 
-def _other_hosts(world: "Comm") -> bool:
+def _other_hosts(world: "Intracomm") -> bool:
     """Whether a rank runs on another machine than this one; each says its host once."""
     if not _elsewhere:
         hosts = {received(world, rank, _HOST) for rank in range(1, world.Get_size())}
@@ -178,7 +178,7 @@ def _host() -> str:
     return f"{platform.node()} {temporary.st_dev} {temporary.st_ino}"
 
 
-def _release_at_exit(world: "Comm") -> None:
+def _release_at_exit(world: "Intracomm") -> None:
     """When this process ends, in whatever way Python sees, the others do."""
 
     def release() -> None:
@@ -188,7 +188,7 @@ def _release_at_exit(world: "Comm") -> None:
     atexit.register(release)
 
 
-def _abort(world: "Comm", error: BaseException) -> None:
+def _abort(world: "Intracomm", error: BaseException) -> None:
     """End the whole job: a rank that cannot work would leave the others waiting for it."""
     sys.stderr.write(f"l2l: rank {world.Get_rank()}: {error}\n")
     sys.stderr.flush()
