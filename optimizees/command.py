@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from l2l.errors import Invalid, NotFoundError, OptionError, near
+from l2l.errors import Invalid, NotFoundError, OptionError
 from l2l.individual import Individual
 from l2l.optimizee import Optimizee
+from l2l.optimizees.declarations import check_different, objective, observable
 from l2l.optimizees.program import OUT, failure, json_of, last_line, lines_of, parsed, run
 from l2l.optimizees.template import FILE, WORD, Template
 from l2l.space import ParameterSpace
-from l2l.values import Objective, Observable, Outcome, Trial
+from l2l.values import Outcome, Trial
 
 OWN = ("seed", "trial", "threads", "directory")
 """Names that stand for something in every template, beside parameters and paths."""
@@ -58,7 +59,7 @@ class Command(Optimizee):
         True
     """
 
-    depends_on = ("l2l.optimizees.template", "l2l.optimizees.program")
+    depends_on = ("l2l.optimizees.declarations", "l2l.optimizees.template", "l2l.optimizees.program")
 
     def __init__(
         self,
@@ -75,12 +76,9 @@ class Command(Optimizee):
         stochastic: bool | None = None,
     ) -> None:
         self.space = parameters
-        self.objectives = tuple(_objective(name, said) for name, said in objectives.items())
-        self.observables = {name: _observable(name, said) for name, said in observables.items()}
-        if not self.objectives:
-            raise OptionError("Command: option 'objectives': expected at least one, got none")
-        for name in self.observables.keys() & {one.name for one in self.objectives}:
-            raise OptionError(f"Command: {name!r} is an objective and an observable; expected two names")
+        check_different("Command", objectives, observables)
+        self.objectives = tuple(objective("Command", name, said) for name, said in objectives.items())
+        self.observables = {name: observable("Command", name, said) for name, said in observables.items()}
         self._paths = {name: str(_existing("paths", path)) for name, path in paths.items()}
         names = _names(parameters, paths)
         words = _words(command)
@@ -231,32 +229,6 @@ def _names(parameters: ParameterSpace, paths: Mapping[str, Path]) -> list[str]:
             "need different names"
         )
     return names
-
-
-def _objective(name: str, said: Any) -> Objective:
-    if isinstance(said, Mapping):
-        unknown = [key for key in said if key not in ("maximize", "unit")]
-        if not unknown and isinstance(said.get("maximize", False), bool) and isinstance(said.get("unit", ""), str):
-            return Objective(name, **said)
-    elif said in ("minimize", "maximize"):
-        return Objective(name, maximize=said == "maximize")
-    raise OptionError(
-        f"Command: option 'objectives': {name}: expected minimize, maximize or {{maximize: true, unit: …}}, "
-        f"got {said!r}"
-    )
-
-
-def _observable(name: str, said: Any) -> Observable:
-    place = f"Command: option 'observables': {name}"
-    if not isinstance(said, Mapping):
-        raise OptionError(f"{place}: expected {{shape: …, dtype: …, unit: …, ragged: …}} or {{}}, got {said!r}")
-    for key in said:
-        if key not in ("shape", "dtype", "unit", "ragged"):
-            raise OptionError(f"{place}: {near(key, ('shape', 'dtype', 'unit', 'ragged'), 'key')}")
-    try:
-        return Observable(**said)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"{place}: {error}, got {dict(said)!r}") from None
 
 
 def _existing(option: str, path: Path) -> Path:
