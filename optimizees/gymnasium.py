@@ -5,6 +5,7 @@ doi:10.48550/arXiv.2407.17032. Weights of a policy found by evolution: Moriarty,
 (1996), doi:10.1007/BF00114722; Salimans et al. (2017), doi:10.48550/arXiv.1703.03864.
 """
 
+import contextlib
 import importlib.metadata
 import math
 import re
@@ -270,8 +271,7 @@ class GymnasiumOptimizee(Simulator):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions that are out of date, and from the import of physics engines
             try:
-                with self._mujoco.listening(gymnasium, self.environment):
-                    return self.make_environment()
+                return self._mujoco.made(self.make_environment, gymnasium.registry.get(self.environment))
             except gymnasium.error.UnregisteredEnv:
                 said = str(self.environment).rpartition(":")[2]
                 raise OptionError(f"{place}: {near(said, gymnasium.registry, 'environment')}") from None
@@ -325,6 +325,8 @@ def _simulators_of(cls: type) -> list[str]:
     """The versions of what is not Gymnasium's own among the classes of an environment."""
     modules = {base.__module__ for base in cls.__mro__}
     packages = {PHYSICS.get(one.rpartition(".")[0], one.partition(".")[0]) for one in modules}
-    known = importlib.metadata.packages_distributions()
-    names = {name for package in packages - {"gymnasium", "l2l"} for name in known.get(package, ())}
-    return [f"{name} {importlib.metadata.version(name)}" for name in sorted(names)]
+    found = []
+    for name in sorted(packages - {"gymnasium", "l2l"}):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # the standard library, or a user's file
+            found.append(f"{name} {importlib.metadata.version(name)}")
+    return found

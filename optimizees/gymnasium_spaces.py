@@ -125,8 +125,8 @@ def _choices(space: Any) -> Decoder:
 def _values(space: Any) -> Decoder:
     low, high = (np.asarray(one, dtype=np.float64).ravel() for one in (space.low, space.high))
     bounded = np.isfinite(low) & np.isfinite(high)
-    middle = np.where(bounded, low / 2.0 + high / 2.0, 0.0)
-    reach = np.where(bounded, high / 2.0 - low / 2.0, 1.0)
+    least, most = np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
+    middle, reach = least / 2.0 + most / 2.0, most / 2.0 - least / 2.0
     shape, dtype, whole = space.shape, space.dtype, np.issubdtype(space.dtype, np.integer)
 
     def decode(outputs: Floats) -> Any:

@@ -2,8 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from l2l.values import Trial
@@ -13,33 +12,39 @@ FILE = "MUJOCO_LOG.TXT"
 
 
 class MujocoLog:
-    """Takes MuJoCo's warnings while an environment is open."""
+    """Takes MuJoCo's warnings while an environment that it simulates is open."""
 
     def __init__(self) -> None:
         self._messages: list[str] = []
         self._before: Any = None
         self._mujoco: Any = None
 
-    @contextmanager
-    def listening(self, gymnasium: Any, environment: str | None) -> Iterator[None]:
-        """Listen from before the environment is made, if MuJoCo simulates it; stop where that fails."""
-        entry = getattr(gymnasium.registry.get(environment), "entry_point", None)
-        if isinstance(entry, str) and "mujoco" in entry:
+    def made(self, make: Callable[[], Any], spec: Any) -> Any:
+        """An environment, made while MuJoCo's warnings are taken: it has some for models that it reads.
+
+        Args:
+            make: Makes it.
+            spec: Gymnasium's entry for it, or None; tells which module to import before.
+        """
+        entry = getattr(spec, "entry_point", None)
+        if isinstance(entry, str):
             importlib.import_module(entry.partition(":")[0])
         self._start()
         try:
-            yield
+            env = make()
+            self._start()  # it may have been imported only now
         except BaseException:
             self.stop()
             raise
-        self._start()  # it may have been imported by the environment's own module
+        if self._mujoco is not None and not isinstance(getattr(env.unwrapped, "model", None), self._mujoco.MjModel):
+            self.stop()
+        return env
 
     def _start(self) -> None:
         mujoco = sys.modules.get("mujoco")
-        if mujoco is None or self._mujoco is not None:
-            return
-        self._mujoco, self._before = mujoco, mujoco.get_mju_user_warning()
-        mujoco.set_mju_user_warning(self._messages.append)
+        if mujoco is not None and self._mujoco is None:
+            self._mujoco, self._before = mujoco, mujoco.get_mju_user_warning()
+            mujoco.set_mju_user_warning(self._messages.append)
 
     def stop(self) -> None:
         """Leave warnings to whoever had them before."""
@@ -48,8 +53,10 @@ class MujocoLog:
         self._mujoco = None
 
     def forget(self) -> None:
-        """Forget what came before this trial."""
+        """Forget what came before this trial, and listen where another environment has listened since."""
         self._messages.clear()
+        if self._mujoco is not None:
+            self._mujoco.set_mju_user_warning(self._messages.append)
 
     @property
     def unstable(self) -> str:
