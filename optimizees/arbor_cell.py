@@ -4,7 +4,8 @@ from typing import Any
 
 from l2l.individual import Individual
 from l2l.optimizees.arbor import ArborOptimizee
-from l2l.optimizees.cell_fit import CellFit, Region
+from l2l.optimizees.cell import Region
+from l2l.optimizees.cell_fit import CellFit
 from l2l.optimizees.features import Floats
 from l2l.values import Trial
 
@@ -30,14 +31,15 @@ class ArborCell(CellFit, ArborOptimizee):
         self._labels = arbor.label_dict()
         self._policy = arbor.cv_policy_max_extent(self.max_length * um)
         whole = arbor.cable_cell(self._tree, arbor.decor(), self._labels, self._policy)
-        middle = whole.locations("(root)" if self.branched_soma else "(on-components 0.5 (tag 1))")[0]
+        middle = whole.locations("(root)" if self.cell.branched_soma else "(on-components 0.5 (tag 1))")[0]
         self._place = f"(location {middle.branch} {middle.pos!r})"
-        self.set_parameters(self.space.default, Trial(self.space.default))  # whatever is not there is found now
+        for region in self.cell.regions(self.space.default):
+            self._check(region)
 
     def set_parameters(self, individual: Individual, trial: Trial) -> None:
         """Make a cell for each current, with the individual's conductances."""
         arbor, units = self.arbor, self.units
-        regions = self.resolved(individual)
+        regions = self.cell.regions(individual)
         self._cells = []
         for current in self.currents:
             decor = arbor.decor()
@@ -53,6 +55,15 @@ class ArborCell(CellFit, ArborOptimizee):
         """All currents in one simulation of as many cells."""
         voltages = {"soma": self._place}
         return self.run(self._cells, duration=self.length, voltages=voltages, dt=self.dt, every=self.every)[1]["soma"]
+
+    def _check(self, region: Region) -> None:
+        """Refuse mechanisms, parameters and ions that are not there: Arbor would ignore such an ion."""
+        ions = set()
+        for mechanism, parameters in region.mechanisms.items():
+            self.density(mechanism, parameters)
+            ions |= set(self.mechanisms[mechanism].ions)
+        for ion in region.reversal:
+            self.cell.check_ion(region, ion, ions)
 
     def _paint(self, decor: Any, region: Region) -> None:
         units, where = self.units, f"(tag {region.tag})"

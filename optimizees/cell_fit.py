@@ -8,7 +8,6 @@ errors are differences of features in units of their experimental standard devia
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,57 +15,17 @@ import numpy as np
 
 from l2l.errors import Invalid, L2LError, NotFoundError, OptionError, near
 from l2l.individual import Individual
+from l2l.optimizees.cell import MECHANISMS, PROPERTIES, Cell
 from l2l.optimizees.features import FEATURES, Floats, Trace, measured, sample_times
 from l2l.optimizees.simulator import Simulator, check_number, check_step, finite
-from l2l.optimizees.swc import REGIONS, branched_soma, read_swc, regions_of
-from l2l.space import ParameterSpace
-from l2l.space.categorical import Fixed
+from l2l.space import Fixed, ParameterSpace
 from l2l.values import Minimize, Observable, Outcome, Trial
-
-MECHANISMS: Mapping[str, Sequence[str]] = {"soma": ["hh"], "axon": ["hh"], "dend": ["pas"]}
-
-PROPERTIES: Mapping[str, object] = {
-    "soma.hh.gnabar": {"low": 0.02, "high": 0.5, "log": True, "unit": "S/cm2"},
-    "soma.hh.gkbar": {"low": 0.005, "high": 0.15, "log": True, "unit": "S/cm2"},
-    "soma.hh.gl": {"low": 3e-5, "high": 3e-3, "log": True, "unit": "S/cm2"},
-    "dend.pas.g": {"low": 1e-5, "high": 1e-3, "log": True, "unit": "S/cm2"},
-    "dend.pas.e": -65.0,
-}
-
-CABLE = {"cm": 1.0, "Ra": 100.0}
-"""Capacitance in µF/cm2 and axial resistivity in Ω cm, unless a region has others."""
-
-IONS = ("na", "k", "ca")
 
 MISSING = 250.0
 """The error of a feature that the reference shows and the model does not, in standard deviations."""
 
 EXPLODED = 1000.0
 """No membrane survives it, mV."""
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """What a part of the cell is made of, for one individual.
-
-    Args:
-        name: soma, axon, dend or apic.
-        mechanisms: Mechanism → its parameters, in the units of the mechanism.
-        capacitance: µF/cm2.
-        resistivity: Axial, Ω cm.
-        reversal: Ion → its reversal potential, mV; those that are given.
-    """
-
-    name: str
-    mechanisms: Mapping[str, Mapping[str, float]]
-    capacitance: float
-    resistivity: float
-    reversal: Mapping[str, float]
-
-    @property
-    def tag(self) -> int:
-        """The type of its samples in the SWC file."""
-        return REGIONS[self.name]
 
 
 class CellFit(Simulator):
@@ -152,8 +111,7 @@ class CellFit(Simulator):
         self.temperature, self.v_init, self.dt, self.every = temperature, v_init, dt, every
         self.max_length = max_length
         self.space = properties or ParameterSpace.from_dict({"parameters": PROPERTIES})
-        self._read_morphology(mechanisms or MECHANISMS)
-        self._read_properties()
+        self.cell = Cell(type(self).__name__, morphology, mechanisms or MECHANISMS, self.space)
         self._choose_objectives(features, separate)
         self._choose_reference(truth, reference)
 
@@ -191,26 +149,6 @@ class CellFit(Simulator):
         if self.separate:
             return Outcome(tuple(math.sqrt(float(np.mean(one**2))) for one in errors.values()), observed)
         return Outcome(math.sqrt(float(np.mean(np.concatenate(list(errors.values())) ** 2))), observed)
-
-    def resolved(self, individual: Mapping[str, float]) -> list[Region]:
-        """The regions of the cell with the parameters of an individual."""
-        found = []
-        for region in self._regions:
-            mechanisms: dict[str, dict[str, float]] = {
-                name: {} for where in ("all", region) for name in self._mechanisms.get(where, ())
-            }
-            cable, reversal = dict(CABLE), {}
-            for where in ("all", region):
-                for name, value in individual.items():
-                    match name.split("."):
-                        case [place, mechanism, parameter] if place == where:
-                            mechanisms[mechanism][parameter] = float(value)
-                        case [place, parameter] if place == where and parameter in CABLE:
-                            cable[parameter] = float(value)
-                        case [place, parameter] if place == where:
-                            reversal[parameter[1:]] = float(value)
-            found.append(Region(region, mechanisms, cable["cm"], cable["Ra"], reversal))
-        return found
 
     def _checked(self, individual: Individual, trial: Trial) -> Floats:
         voltages = finite("voltage", self.voltages(individual, trial))
@@ -308,35 +246,3 @@ class CellFit(Simulator):
             self.objectives = (Minimize("error"),)
         shape = (len(self.currents),)
         self.observables = {name: Observable(shape=shape, unit=one.unit) for name, one in FEATURES.items()}
-
-    def _read_morphology(self, mechanisms: Mapping[str, Sequence[str]]) -> None:
-        samples = read_swc(self.morphology)
-        self.branched_soma = branched_soma(samples)
-        self._regions = regions_of(samples)
-        if samples[0].kind != REGIONS["soma"]:
-            raise OptionError(f"{self.morphology}: expected a soma (type 1) at the root, got type {samples[0].kind}")
-        for region in mechanisms:
-            self._check_region(region, "mechanisms")
-        self._mechanisms = {region: tuple(names) for region, names in mechanisms.items()}
-
-    def _check_region(self, region: str, option: str) -> None:
-        if region not in REGIONS and region != "all":
-            raise OptionError(f"{type(self).__name__}: option {option!r}: {near(region, ['all', *REGIONS], 'region')}")
-        if region not in self._regions and region != "all":
-            raise OptionError(
-                f"{type(self).__name__}: option {option!r}: {self.morphology} has no {region}; it has "
-                f"{', '.join(self._regions)}"
-            )
-
-    def _read_properties(self) -> None:
-        place = f"{type(self).__name__}: option 'properties': {{}}"
-        for name in self.space:
-            region, *rest = name.split(".")
-            self._check_region(region, "properties")
-            known = [*CABLE, *(f"e{ion}" for ion in IONS)]
-            if not rest or len(rest) > 2 or (len(rest) == 1 and rest[0] not in known):
-                problem = f"{name!r}: expected region.mechanism.parameter or region. and one of {', '.join(known)}"
-                raise OptionError(place.format(problem))
-            within = [*self._mechanisms.get(region, ()), *self._mechanisms.get("all", ())]
-            if len(rest) == 2 and rest[0] not in within:
-                raise OptionError(place.format(f"{name!r}: {near(rest[0], within, f'mechanism in {region}')}"))

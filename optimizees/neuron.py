@@ -18,15 +18,10 @@ import numpy as np
 from l2l.errors import Invalid, OptionError, near
 from l2l.individual import Individual
 from l2l.optimizees.features import Floats, sample_times
+from l2l.optimizees.neuron_state import PARAMETERS, Built, begin, delete, mechanisms, remember, variables
 from l2l.optimizees.simulator import Simulator, check_step, imported
 from l2l.optimizees.swc import read_swc
 from l2l.values import Trial
-
-SETTINGS = ("celsius", "dt", "secondorder", "v_init")
-"""What of NEURON holds for all cells of a process, beside the globals of mechanisms."""
-
-PARAMETERS, GLOBALS = 1, -1
-"""Kinds of variables of a mechanism, as MechanismStandard numbers them."""
 
 
 class NeuronOptimizee(Simulator):
@@ -74,8 +69,9 @@ class NeuronOptimizee(Simulator):
     def start(self) -> None:
         """Import NEURON without its windows, and build the model."""
         self.h = _interpreter()
-        with hoc_errors():
-            self._rebuild()
+        self._contexts = self.h.ParallelContext()
+        self._contexts.set_maxstep(10.0)
+        self._rebuild()
 
     def version(self) -> str:
         """NEURON's version."""
@@ -85,7 +81,7 @@ class NeuronOptimizee(Simulator):
     def teardown(self) -> None:
         """Delete the sections, which otherwise would be simulated with those of other models."""
         if self._ready:
-            self._delete()
+            self._built.delete()
             self._ready = False
 
     def simulate(self, individual: Individual, trial: Trial) -> Any:
@@ -95,16 +91,24 @@ class NeuronOptimizee(Simulator):
 
     def reset(self, trial: Trial) -> None:
         """Set all that `build` set, and the trial's seed and threads."""
-        if self._shape() != self._built_shape:
-            self._delete()
+        if not self._built.restore():
+            self._built.delete()
             self._rebuild()
-        self._pointers.scatter(self._values)
-        for section, resistance in self._resistances:
-            if section.Ra != resistance:
-                section.Ra = resistance
-        _set_globals(self.h, self._globals)
         self._contexts.nthread(trial.resources.threads)
         self.h.Random().Random123_globalindex(trial.seed)
+
+    def _rebuild(self) -> None:
+        h = self.h
+        h.CVode().active(False)
+        begin(h)
+        before = set(h.allsec())
+        try:
+            with hoc_errors():
+                self.build()
+        except BaseException:
+            delete([section for section in h.allsec() if section not in before])
+            raise
+        self._built = Built(h, [section for section in h.allsec() if section not in before])
 
     def insert(self, section: Any, mechanism: str) -> None:
         """Insert a density mechanism.
@@ -112,14 +116,14 @@ class NeuronOptimizee(Simulator):
         Raises:
             OptionError: There is none of that name; names the near ones.
         """
-        known = [name for name in _mechanisms(self.h, 0) if name not in ("morphology", "capacitance")]
+        known = [name for name in mechanisms(self.h, 0) if name not in ("morphology", "capacitance")]
         if mechanism not in known:
             raise OptionError(f"NEURON: {near(mechanism, sorted(known), 'mechanism')}")
         section.insert(mechanism)
 
     def parameters_of(self, mechanism: str) -> list[str]:
         """The parameters of a density mechanism, without its name at their end."""
-        return [name.removesuffix(f"_{mechanism}") for name, _ in _variables(self.h, mechanism, PARAMETERS)]
+        return [name.removesuffix(f"_{mechanism}") for name, _ in variables(self.h, mechanism, PARAMETERS)]
 
     def load_swc(self, path: Path) -> "Morphology":
         """The sections of a morphology.
@@ -172,56 +176,6 @@ class NeuronOptimizee(Simulator):
             raise Invalid(f"diverged: NEURON stopped after {h.t:g} of {duration:g} ms")
         return sample_times(samples, every), found
 
-    # --- what build made, and how to get back to it ---
-
-    def _rebuild(self) -> None:
-        h = self.h
-        self._contexts = h.ParallelContext()
-        self._contexts.set_maxstep(10.0)
-        h.CVode().active(False)
-        _set_globals(h, _pristine(h))
-        before = set(h.allsec())
-        self._sections: list[Any] = []  # should `build` raise, what it left is found and deleted
-        try:
-            self.build()
-        finally:
-            self._sections = [section for section in h.allsec() if section not in before]
-        self._built_shape = self._shape()
-        pointers = [pointer for section in self._sections for pointer in _pointers(h, section)]
-        self._pointers = h.PtrVector(max(1, len(pointers)))
-        for place, pointer in enumerate(pointers or [h._ref_t]):
-            self._pointers.pset(place, pointer)
-        self._values = h.Vector(max(1, len(pointers)))
-        self._pointers.gather(self._values)
-        self._resistances = [(section, section.Ra) for section in self._sections]
-        self._globals = _globals(h)
-
-    def _delete(self) -> None:
-        self._pointers = self._values = None
-        for section in self._sections:
-            self.h.delete_section(sec=section)
-        self._sections, self._resistances = [], []
-
-    def _shape(self) -> list[Any]:
-        """What cannot be set back: which sections there are, how they are divided, and what is in them."""
-        try:
-            return [
-                (
-                    (section.nseg, section.L, str(section.parentseg())),
-                    [
-                        (
-                            segment.diam,
-                            [one.name() for one in segment],
-                            [one.hname() for one in segment.point_processes()],
-                        )
-                        for segment in section
-                    ],
-                )
-                for section in self._sections
-            ]
-        except ReferenceError:  # a section was deleted
-            return []
-
 
 class Morphology:
     """The sections of a cell, by region; lists that are empty where a region has none."""
@@ -263,66 +217,5 @@ def _interpreter() -> Any:
     os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui -nobanner")
     h = imported("neuron", "NEURON", "neuron").h
     h.load_file("stdrun.hoc")
-    _pristine(h)
+    remember(h)
     return h
-
-
-_PRISTINE: dict[str, float] = {}
-
-
-def _pristine(h: Any) -> dict[str, float]:
-    """The settings and globals that NEURON began with in this process."""
-    if not _PRISTINE:
-        _PRISTINE.update(_globals(h))
-    return _PRISTINE
-
-
-def _globals(h: Any) -> dict[str, float]:
-    names = [name for kind in (0, 1) for one in _mechanisms(h, kind) for name, _ in _variables(h, one, GLOBALS)]
-    return {name: float(getattr(h, name)) for name in (*SETTINGS, *names)}
-
-
-def _set_globals(h: Any, values: Mapping[str, float]) -> None:
-    for name, value in values.items():
-        if getattr(h, name) != value:
-            setattr(h, name, value)
-
-
-def _mechanisms(h: Any, kind: int) -> list[str]:
-    """Names of the density mechanisms (0) or of the point processes (1)."""
-    types, name = h.MechanismType(kind), h.ref("")
-    found = []
-    for place in range(int(types.count())):
-        types.select(place)
-        types.selected(name)
-        found.append(str(name[0]))
-    return found
-
-
-def _variables(h: Any, mechanism: str, kind: int) -> list[tuple[str, int]]:
-    """(name, length) of a mechanism's variables of a kind."""
-    standard, name = h.MechanismStandard(mechanism, kind), h.ref("")
-    found = []
-    for place in range(int(standard.count())):
-        length = int(standard.name(name, place))
-        found.append((str(name[0]), length))
-    return found
-
-
-def _pointers(h: Any, section: Any) -> Iterator[Any]:
-    """Pointers to all parameters of a section's segments and of the point processes on them."""
-    for segment in section:
-        yield segment._ref_cm
-        for mechanism in segment:
-            yield from _pointers_of(h, mechanism.name(), segment)
-        for process in segment.point_processes():
-            yield from _pointers_of(h, process.hname().partition("[")[0], process)
-
-
-def _pointers_of(h: Any, mechanism: str, holder: Any) -> Iterator[Any]:
-    for name, length in _variables(h, mechanism, PARAMETERS):
-        pointer = getattr(holder, f"_ref_{name}")
-        if length == 1:
-            yield pointer
-        else:
-            yield from (pointer[place] for place in range(length))

@@ -7,7 +7,8 @@ import numpy as np
 
 from l2l.errors import OptionError, near
 from l2l.individual import Individual
-from l2l.optimizees.cell_fit import CellFit, Region
+from l2l.optimizees.cell import Region
+from l2l.optimizees.cell_fit import CellFit
 from l2l.optimizees.features import Floats
 from l2l.optimizees.neuron import NeuronOptimizee
 from l2l.values import Trial
@@ -30,25 +31,26 @@ class NeuronCell(CellFit, NeuronOptimizee):
         h = self.h
         h.celsius = self.temperature
         h.usetable_hh = 0
-        self._cell = self.load_swc(self.morphology)
-        for section in self._cell.all:
+        self._tree = self.load_swc(self.morphology)
+        for section in self._tree.all:
             parts = max(1, math.ceil(section.L / self.max_length))
             section.nseg = parts + 1 - parts % 2  # odd: then there is a middle
-        for region in self.resolved(self.space.default):
+        for region in self.cell.regions(self.space.default):
             for mechanism, parameters in region.mechanisms.items():
                 for section in self._sections_of(region):
                     self.insert(section, mechanism)
                 self._check_parameters(mechanism, parameters)
+            present = {one.name() for section in self._sections_of(region)[:1] for one in section(0.5)}
             for ion in region.reversal:
-                self._check_ion(region, ion)
-        soma = self._cell.soma[0]
-        self._middle = soma(0.5 if len(self._cell.soma) == 1 else 0.0)
+                self.cell.check_ion(region, ion, {name.removesuffix("_ion") for name in present})
+        soma = self._tree.soma[0]
+        self._middle = soma(0.5 if len(self._tree.soma) == 1 else 0.0)
         self._clamp = h.IClamp(self._middle)
         self._clamp.delay, self._clamp.dur = self.delay, self.duration
 
     def set_parameters(self, individual: Individual, trial: Trial) -> None:
         """Set the individual's conductances."""
-        for region in self.resolved(individual):
+        for region in self.cell.regions(individual):
             for section in self._sections_of(region):
                 section.cm, section.Ra = region.capacitance, region.resistivity
                 for ion, potential in region.reversal.items():
@@ -70,7 +72,7 @@ class NeuronCell(CellFit, NeuronOptimizee):
         return np.array(found)
 
     def _sections_of(self, region: Region) -> list[Any]:
-        sections: list[Any] = getattr(self._cell, region.name)
+        sections: list[Any] = getattr(self._tree, region.name)
         return sections
 
     def _check_parameters(self, mechanism: str, parameters: Any) -> None:
@@ -78,16 +80,3 @@ class NeuronCell(CellFit, NeuronOptimizee):
         for name in parameters:
             if name not in known:
                 raise OptionError(f"NEURON: mechanism {mechanism!r}: {near(name, known, 'parameter')}")
-
-    def _check_ion(self, region: Region, ion: str) -> None:
-        for section in self._sections_of(region):
-            if not has_ion(section, ion):
-                raise OptionError(
-                    f"NEURON: {region.name}.e{ion}: no mechanism in {region.name} has the ion {ion!r}; "
-                    f"there are {', '.join(region.mechanisms) or 'none'}"
-                )
-
-
-def has_ion(section: Any, ion: str) -> bool:
-    """Whether a mechanism of a section has an ion."""
-    return any(mechanism.name() == f"{ion}_ion" for mechanism in section(0.5))

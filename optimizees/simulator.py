@@ -132,4 +132,4 @@ def check_step(owner: object, duration: float, dt: float, every: float) -> int:
         raise OptionError(
             f"{type(owner).__name__}: expected samples every whole number of steps of {dt} ms, got {every} ms"
         )
-    return max(1, round(duration / every))
+    return max(1, int(duration / every + 1e-9))
