@@ -125,7 +125,7 @@ class Launcher(Plugin, ABC):
         if resources.ranks > 1 and not self.communicators:
             raise OptionError(
                 f"resources.ranks: {name} runs each trial on one rank, got {resources.ranks}; "
-                "the launchers mpi and slurm give a trial several"
+                "the launcher mpi gives a trial several"
             )
         for guard, limit in (("timeout", resources.timeout), ("memory", resources.memory)):
             if limit is not None and guard not in self.guards:

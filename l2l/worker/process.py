@@ -21,6 +21,7 @@ from l2l.worker.protect import TRACE_SIGNAL
 _PROGRAM = str(Path(__file__).absolute().with_name("__main__.py"))
 _UNKILLABLE = 5.0
 _FAREWELL = 1.0
+_MPI = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIR_CVAR", "MPIEXEC_")
 
 
 class Verdict(NamedTuple):
@@ -190,24 +191,18 @@ def _is_dead(pid: int) -> bool:
 
 
 def environment_of(threads: int, devices: Sequence[str] | None = None) -> dict[str, str]:
-    """The environment of an evaluating process: ours, with threads pinned.
+    """The environment of an evaluating process: ours, with threads pinned, and without a trace of MPI.
+
+    A library that takes itself for a rank of our job does what it should not: NEST ends its process.
 
     Args:
         threads: Of each trial.
         devices: The GPUs that it may use; None where trials use none.
     """
-    changed = dict(os.environ)
+    changed = {name: value for name, value in os.environ.items() if not name.startswith(_MPI)}
     for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "BLIS_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM"):
         changed[f"{name}_THREADS"] = str(threads)
     changed |= {"OMP_WAIT_POLICY": "passive", "PYNEST_QUIET": "1", "PYTHONHASHSEED": "0", "L2L_WORKER": "1"}
     if devices is not None:
         changed["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
     return changed
-
-
-_MPI = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIR_CVAR", "MPIEXEC_")
-
-
-def without_mpi(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which no library takes itself for a rank of our job (NEST ends its process there)."""
-    return {name: value for name, value in environment.items() if not name.startswith(_MPI)}

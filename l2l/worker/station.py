@@ -24,7 +24,7 @@ from l2l.worker.channel import Inbox, Outbox, framed
 from l2l.worker.distant import LARGEST, Death
 from l2l.worker.guardian import Guardian, end_all
 from l2l.worker.handshake import introduce
-from l2l.worker.process import Process, environment_of, wait_for_ends, without_mpi
+from l2l.worker.process import Process, environment_of, wait_for_ends
 from l2l.worker.watchdog import Watchdog
 
 _CONNECT = 10.0
@@ -162,7 +162,7 @@ class Station:
             self._addresses, self._secret, {"station": self._name, "kind": "worker", "place": place, "number": number}
         )
         orders = self._orders
-        environment = without_mpi(environment_of(orders.resources.threads)) | dict(orders.environment)
+        environment = environment_of(orders.resources.threads) | dict(orders.environment)
         process = _Posted(
             number,
             connection,
