@@ -7,9 +7,19 @@ import pytest
 
 import l2l
 from l2l.cli import main
+from l2l.config import load
 
+FILES = sorted(
+    one.name for one in (Path(__file__).parents[2] / "experiments").iterdir() if one.suffix in (".py", ".yaml")
+)
 QUICK = ["01-sphere.yaml", "02-bowl.py", "03-grid.yaml", "04-command.yaml"]
 NETWORKS = ["brunel.yaml", "brunel.py", "brunel-phases.yaml"]
+SHORTENED = {
+    "arbor-cell.yaml": ["optimizer.population=4"],
+    "arbor-cell-front.yaml": ["optimizer.population=4"],
+    "neuron-cell.yaml": ["optimizer.population=4"],
+}
+"""Experiments on simulators → what makes two generations of them quick enough for a test."""
 
 
 @pytest.fixture(autouse=True)
@@ -17,9 +27,9 @@ def _copy(repository: Path, tmp_path: Path) -> None:
     shutil.copytree(repository / "experiments", tmp_path / "experiments", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def test_every_experiment_is_tested(repository: Path) -> None:
-    files = [one.name for one in (repository / "experiments").iterdir() if one.suffix in (".py", ".yaml")]
-    assert sorted(files) == sorted([*QUICK, *NETWORKS])
+@pytest.mark.parametrize("name", FILES)
+def test_every_experiment_is_valid(name: str) -> None:
+    assert load(Path("experiments") / name).optimizee.objectives
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -40,6 +50,16 @@ def test_an_experiment_with_nest_can_be_run(name: str, capsys: pytest.CaptureFix
     pytest.importorskip("nest")
     assert main(["check", f"experiments/{name}"]) == 0
     assert "nest-balanced-network" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHORTENED)
+def test_an_experiment_on_a_simulator_runs_two_generations(name: str) -> None:
+    changes = [word for change in [*SHORTENED[name], "stop={generations: 2}"] for word in ("--set", change)]
+    assert main(["run", f"experiments/{name}", "--launcher", "serial", *changes]) == 0
+    trajectory = l2l.Trajectory(Path("runs") / Path(name).stem)
+    assert trajectory.finished
+    assert not len(trajectory.failures["status"])
 
 
 @pytest.mark.slow
