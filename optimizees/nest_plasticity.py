@@ -25,15 +25,15 @@ SHOWN, PAUSE = 100.0, 60.0
 """Milliseconds for which a pattern is shown, and of silence after it, at whose start the reward comes."""
 ACTIVE, QUIET = 60.0, 2.0
 """Spikes/s of the inputs that belong to a pattern, and of the others, while it is shown."""
-SHARE = 0.3
+SHARE = 0.2
 """Share of the inputs that belong to a pattern."""
 SCORED = 3
 """The last of so many equal parts of a session counts."""
 DELAY = 2.0
 """Of all connections, ms."""
-WEIGHT, SPREAD, LARGEST = 60.0, 12.0, 200.0
+WEIGHT, SPREAD, LARGEST = 90.0, 18.0, 200.0
 """Plastic weights at the start, mean and half the range, and their upper limit, pA."""
-INHIBITION, NOISE, NOISE_RATE = -600.0, 45.0, 800.0
+INHIBITION, NOISE, NOISE_RATE = -600.0, 120.0, 150.0
 """Weights between output neurons and of the noise to each, pA; rate of the noise, spikes/s."""
 NEURON = {"tau_m": 20.0, "C_m": 200.0, "V_th": -50.0, "V_reset": -60.0, "E_L": -65.0, "V_m": -65.0, "t_ref": 3.0} | {
     "tau_syn_ex": 5.0,
@@ -107,10 +107,10 @@ class PlasticityLearner(NestOptimizee, LearningOptimizee):
             "rate": Observable(unit="spikes/s"),
         }
         self.space = ParameterSpace(
-            A_plus=Real(0.1, 50.0, log=True, unit="pA", default=1.0),
+            A_plus=Real(0.5, 50.0, log=True, unit="pA", default=1.0),
             ratio=Real(0.0, 2.0, default=1.5),
-            tau_plus=Real(5.0, 100.0, log=True, unit="ms", default=20.0),
-            tau_minus=Real(5.0, 100.0, log=True, unit="ms", default=20.0),
+            tau_plus=Real(5.0, 50.0, log=True, unit="ms", default=20.0),
+            tau_minus=Real(5.0, 50.0, log=True, unit="ms", default=20.0),
             tau_c=Real(20.0, 2000.0, log=True, unit="ms", default=1000.0),
             tau_n=Real(10.0, 500.0, log=True, unit="ms", default=200.0),
             expected=Real(0.0, 1.0, default=0.0),
@@ -226,6 +226,6 @@ class _Network:
 
     def answer(self, outputs: int) -> NDArray[np.int64]:
         """How often each output neuron fired since it was last asked, (outputs,)."""
-        senders = self.recorder.events["senders"]
+        senders = np.asarray(self.recorder.events["senders"], dtype=np.int64)  # floats where there are none
         self.recorder.n_events = 0
         return np.bincount(senders - self.first, minlength=outputs)

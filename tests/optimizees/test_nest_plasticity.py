@@ -12,7 +12,8 @@ from l2l.testing.optimizees import OptimizeeContract, bits_of
 from l2l.values import Status, Trial
 from l2l.worker.evaluate import evaluate
 
-LEARNS = {"A_plus": 5.0, "ratio": 0.5, "tau_plus": 20.0, "tau_minus": 10.0, "tau_c": 80.0, "tau_n": 30.0, "expected": 0.3}
+LEARNS = {"A_plus": 5.0, "ratio": 0.5, "tau_plus": 20.0, "tau_minus": 10.0, "tau_c": 80.0, "tau_n": 30.0}
+LEARNS["expected"] = 0.3
 """Plasticity that was set by hand."""
 
 
@@ -32,7 +33,7 @@ class TestPlasticityLearner(OptimizeeContract):
 def test_tasks_are_patterns_of_a_share_of_the_inputs() -> None:
     tasks = small(inputs=40, train_tasks=5, patterns=3).tasks("train", np.random.default_rng(1))
     assert tasks.shape == (5, 3, 40)
-    assert (tasks.sum(axis=2) == 12).all()
+    assert (tasks.sum(axis=2) == 8).all()
     assert len(np.unique(tasks.reshape(15, 40), axis=0)) == 15
 
 
@@ -46,6 +47,14 @@ def test_a_trial_that_fails_leaves_nothing_behind() -> None:
     assert bits_of(evaluate(model, Trial(point, entropy=5))) == bits_of(first)
 
 
+def test_a_learner_that_falls_silent_answers_wrong() -> None:
+    model = small(presentations=30)
+    point = model.space.individual(LEARNS | {"A_plus": 50.0, "ratio": 2.0, "tau_minus": 50.0, "expected": 0.0})
+    found = evaluate(model, Trial(point, entropy=5))
+    assert found.status == Status.OK
+    assert found.observables["rate"] < 20.0 and found.observables["curve"][-1] <= 0.6
+
+
 def test_validation_learns_the_held_out_tasks_with_noise_of_its_own() -> None:
     model = small()
     point = model.space.individual(LEARNS)
@@ -57,12 +66,12 @@ def test_validation_learns_the_held_out_tasks_with_noise_of_its_own() -> None:
 def test_without_reward_nothing_is_learned_and_with_it_something_is() -> None:
     model = PlasticityLearner(train_tasks=4)
     rewarded = model.space.individual(LEARNS)
-    idle = model.space.individual(LEARNS | {"A_plus": 0.1, "expected": 0.0})
-    trial = {"entropy": 3}
-    curve = model.simulate(rewarded, Trial(rewarded, **trial)).observables["curve"]
-    assert curve[-3:].mean() > curve[:3].mean() + 0.1
-    assert model.simulate(rewarded, Trial(rewarded, **trial)).fitness["loss"] == pytest.approx(1.0 - curve[-3:].mean())
-    assert abs(model.simulate(idle, Trial(idle, **trial)).observables["curve"].mean() - 1 / 3) < 0.12
+    idle = model.space.individual(LEARNS | {"A_plus": 0.5, "expected": 0.0})
+    found = model.simulate(rewarded, Trial(rewarded, entropy=3))
+    curve = found.observables["curve"]
+    assert curve[-3:].mean() > 0.6 > 0.5 > curve[0]
+    assert found.fitness["loss"] == pytest.approx(1.0 - curve[-3:].mean())
+    assert abs(model.simulate(idle, Trial(idle, entropy=3)).observables["curve"].mean() - 1 / 3) < 0.12
 
 
 @pytest.mark.parametrize(
