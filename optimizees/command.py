@@ -4,13 +4,15 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from l2l.errors import Invalid, NotFoundError, OptionError
 from l2l.individual import Individual
 from l2l.optimizee import Optimizee
+from l2l.optimizees.building import Folder, build, says
 from l2l.optimizees.declarations import check_different, objective, observable
 from l2l.optimizees.program import OUT, failure, json_of, last_line, lines_of, parsed, run
 from l2l.optimizees.template import FILE, WORD, Template
@@ -19,6 +21,8 @@ from l2l.values import Outcome, Trial
 
 OWN = ("seed", "trial", "threads", "directory")
 """Names that stand for something in every template, beside parameters and paths."""
+BUILD = "build"
+"""Name of the folder of what the option of this name makes."""
 
 
 class Command(Optimizee):
@@ -31,7 +35,8 @@ class Command(Optimizee):
     folder `{directory}`. Standard output and error are kept there, in `stdout.txt` and `stderr.txt`.
 
     A program that ends with another exit code than 0 has failed, unless the exit code is the fitness. Of the program
-    itself only what `paths` and `files` name counts for "is this the same model?": name it there if it may change.
+    itself only what `paths` and `files` name counts for "is this the same model?", and what `version` says: name it
+    there if it may change.
 
     Args:
         command: Program and arguments, as a list of words or as one line, split as a shell would; no shell is
@@ -47,9 +52,13 @@ class Command(Optimizee):
         objectives: Name → `minimize` or `maximize`, or `{maximize: true, unit: Hz}`; JSON has them by name.
         observables: Name → `{shape: …, dtype: float, unit: …, ragged: false}`; JSON has them by name.
         stochastic: Whether the seed matters; by default whether a template has `seed`.
+        build: Command that makes the program, run once in each evaluating process, in a folder of that process whose
+            name is `{build}` in all words; it may name `paths`.
+        version: Command that prints the version of what decides the results, such as a compiler's; its first line
+            counts. It may name `paths` and `{build}`.
 
     Raises:
-        OptionError: A template names what is not there, or an option is wrong.
+        OptionError: A template names what is not there, or an option is wrong; in `setup`, `build` fails.
         NotFoundError: A template or path is not there; in `setup`, the program.
 
     Example:
@@ -59,7 +68,7 @@ class Command(Optimizee):
         True
     """
 
-    depends_on = ("l2l.optimizees.declarations", "l2l.optimizees.template", "l2l.optimizees.program")
+    depends_on = tuple(f"l2l.optimizees.{name}" for name in ("building", "declarations", "program", "template"))
 
     def __init__(
         self,
@@ -74,15 +83,20 @@ class Command(Optimizee):
         objectives: Mapping[str, Any] = {"fitness": "minimize"},
         observables: Mapping[str, Any] = {},
         stochastic: bool | None = None,
+        build: list[str] | str | None = None,
+        version: list[str] | str | None = None,
     ) -> None:
         self.space = parameters
         check_different("Command", objectives, observables)
         self.objectives = tuple(objective("Command", name, said) for name, said in objectives.items())
         self.observables = {name: observable("Command", name, said) for name, said in observables.items()}
         self._paths = {name: str(_existing("paths", path)) for name, path in paths.items()}
-        names = _names(parameters, paths)
-        words = _words(command)
-        self._words = [Template(word, WORD, names, f"Command: option 'command': {word!r}") for word in words]
+        kept = [BUILD] if build is not None else []
+        names = _names(parameters, [*paths, *OWN, *kept])
+        self._words = _templates("command", command, names)
+        self._build_words = None if build is None else _templates("build", build, [*paths, *kept])
+        self._version_words = None if version is None else _templates("version", version, [*paths, *kept])
+        self._folder: Folder | None = None
         self._files: dict[str, tuple[Template, int]] = {}
         for target, path in files.items():
             place, text = _inside("files", target), _template_text(path)
@@ -100,14 +114,37 @@ class Command(Optimizee):
         if fitness == "exit-code" and (len(self.objectives) > 1 or self.observables):
             raise OptionError("Command: an exit code is one number: expected one objective and no observables")
 
+    @property
+    def needs_process(self) -> bool:
+        """Whether it has a version to be asked for."""
+        return self._version_words is not None
+
+    def version(self) -> str:
+        """What the command of this option says.
+
+        Raises:
+            NotFoundError: There is no such command.
+            OptionError: It fails, or prints nothing.
+        """
+        if self._version_words is None:
+            return ""
+        with tempfile.TemporaryDirectory() as folder:
+            return says([word.render(self._places) for word in self._version_words], Path(folder))
+
     def setup(self) -> None:
-        """Look for the program.
+        """Build the program, and look for it.
 
         Raises:
             NotFoundError: It is not there, or may not be executed.
+            OptionError: The build fails.
         """
-        if self._words[0].names <= self._paths.keys():
-            program = self._words[0].render(self._paths)
+        if self._build_words is not None and self._folder is None:
+            folder = Folder()
+            places = {**self._paths, BUILD: str(folder.path)}
+            build([word.render(places) for word in self._build_words], folder.path)
+            self._folder = folder
+        if self._words[0].names <= self._places.keys():
+            program = self._words[0].render(self._places)
             if "/" in program and not program.startswith("/"):
                 if str(PurePosixPath(program)) in self._files:
                     return
@@ -126,9 +163,11 @@ class Command(Optimizee):
             ProgramFailed: It ended with another exit code than 0, or by a signal.
             Invalid: It did not leave its fitness where it should be.
         """
+        if self._build_words is not None and self._folder is None:
+            self.setup()
         folder = Path(os.path.abspath(trial.directory))
         own = {"seed": trial.seed, "trial": trial.number, "threads": trial.resources.threads, "directory": str(folder)}
-        values = {**individual, **self._paths, **own}
+        values = {**individual, **self._places, **own}
         for target, (template, mode) in self._files.items():
             place = folder / target
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -139,6 +178,17 @@ class Command(Optimizee):
         if code and (code < 0 or self._source != "exit-code"):
             raise failure(words, code, folder)
         return self._outcome(code, folder)
+
+    def teardown(self) -> None:
+        """Remove what was built."""
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.remove()
+
+    @property
+    def _places(self) -> dict[str, str]:
+        """Name → absolute path, of what `paths` names and of what was built."""
+        return self._paths if self._folder is None else {**self._paths, BUILD: str(self._folder.path)}
 
     def _outcome(self, code: int, folder: Path) -> Outcome:
         if self._source == "exit-code":
@@ -210,22 +260,24 @@ class Command(Optimizee):
 # --- options ---------------------------------------------------------------------------------------------------------
 
 
-def _words(command: list[str] | str) -> list[str]:
+def _templates(option: str, command: list[str] | str, names: Sequence[str]) -> list[Template]:
+    place = f"Command: option {option!r}"
     try:
         words = shlex.split(command) if isinstance(command, str) else list(command)
     except ValueError as error:
-        raise OptionError(f"Command: option 'command': {error}, got {command!r}") from None
+        raise OptionError(f"{place}: {error}, got {command!r}") from None
     if not words or not words[0]:
-        raise OptionError(f"Command: option 'command': expected a program and its arguments, got {command!r}")
-    return words
+        raise OptionError(f"{place}: expected a program and its arguments, got {command!r}")
+    return [Template(word, WORD, names, f"{place}: {word!r}") for word in words]
 
 
-def _names(parameters: ParameterSpace, paths: Mapping[str, Path]) -> list[str]:
-    names = [*parameters, *paths, *OWN]
+def _names(parameters: ParameterSpace, others: Sequence[str]) -> list[str]:
+    names = [*parameters, *others]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
+        own = [name for name in others if name in (*OWN, BUILD)]
         raise OptionError(
-            f"Command: {', '.join(map(repr, twice))} stands for two things; parameters, paths and {', '.join(OWN)} "
+            f"Command: {', '.join(map(repr, twice))} stands for two things; parameters, paths and {', '.join(own)} "
             "need different names"
         )
     return names
