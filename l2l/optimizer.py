@@ -41,6 +41,8 @@ class Optimizer(Plugin, ABC):
     """Observables that `tell` wants in its results; checked when the experiment is built."""
     finite: bool = False
     """Whether it finishes by itself whatever it is told, so that no stop rule is needed."""
+    total: int | None = None
+    """How many individuals it asks in all, where that is known from the start."""
     population: int = 1
     """Individuals of a generation."""
     _positional: ClassVar[int] = 1

@@ -59,7 +59,7 @@ class GridSearch(Optimizer):
         self.population = population
         self.steady_state = steady_state
         self._count = 0
-        self._total = len(self.initial) + len(self.grid)
+        self.total = self._total = len(self.initial) + len(self.grid)
 
     def ask(self, n: int | None = None) -> Sequence[Individual]:
         """The next points of the grid."""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `l2l` with these arguments, by default those of the process; returns the exit code."""
-    from l2l.cli.main import run
-
+    try:
+        from l2l.cli.main import run
+    except KeyboardInterrupt:  # before anything was begun
+        return 130
     return run(argv)

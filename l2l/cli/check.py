@@ -208,7 +208,7 @@ def _space_text(space: "ParameterSpace") -> str:
 
 
 def _trials(experiment: "Experiment", optimizer: "Optimizer") -> int | None:
-    """The most trials that the rules allow; None where they name no number."""
+    """The most trials that the rules and the optimizer allow; None where they name no number."""
     stop, each = experiment.stop, experiment.trials_per_individual
     limits = []
     if stop.generations is not None:
@@ -217,6 +217,8 @@ def _trials(experiment: "Experiment", optimizer: "Optimizer") -> int | None:
         limits.append(_up(stop.individuals, optimizer.population) * each)
     if stop.trials is not None:
         limits.append(_up(stop.trials, optimizer.population * each))
+    if optimizer.total is not None:
+        limits.append(optimizer.total * each)
     return min(limits, default=None)
 
 
@@ -229,6 +231,8 @@ def _budget_text(experiment: "Experiment", optimizer: "Optimizer") -> str:
     most = _trials(experiment, optimizer)
     sizes = f"{optimizer.population} individuals × {each} trial{'s' * (each > 1)}"
     text = f"generations of {sizes}"
+    if optimizer.total is not None:
+        text += f", {optimizer.total} individuals in all"
     if stop.generations is not None:
         text = f"up to {stop.generations} generations × {sizes}"
     if most is not None:
@@ -239,7 +243,7 @@ def _budget_text(experiment: "Experiment", optimizer: "Optimizer") -> str:
         if (value := getattr(stop, name)) is not None
     ]
     text += f"; ends earlier at {' or '.join(rules)}" if rules else ""
-    if most is None and not rules:
+    if stop.generations is None and not rules:
         text += "; ends when the optimizer finishes"
     return text
 

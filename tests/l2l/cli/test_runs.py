@@ -451,6 +451,11 @@ def test_check_says_what_will_happen_and_writes_nothing(l2l: Run) -> None:
     assert not Path("runs").exists()
 
 
+def test_check_counts_what_a_grid_costs(l2l: Run) -> None:
+    code, out, _ = l2l("check", "model.py", "--set", "optimizer={name: grid, points: 3}", "--set", "stop={}")
+    assert code == 0 and "162 individuals in all = 324 trials at most; ends when the optimizer finishes" in out
+
+
 def test_check_knows_what_the_folder_holds(finished: Run) -> None:
     assert "goes on with it" in finished("check", "model.py")[1]
     code, _, err = finished("check", "model.py", "--set", "seed=9")
