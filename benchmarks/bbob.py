@@ -18,7 +18,16 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
-from bbob_comparisons import JUDGED, comma_separated, dimension_table, ratio_table, requirements, share_table, shares
+from bbob_comparisons import (
+    JUDGED,
+    Entrant,
+    comma_separated,
+    dimension_table,
+    ratio_table,
+    requirements,
+    share_table,
+    shares,
+)
 from bbob_runs import Problem, Results, Run, Task
 from solvers import PEERS, Contender, ours
 from tables import budget_table
@@ -47,12 +56,13 @@ def measure(contenders: Sequence[Contender], arguments: argparse.Namespace, resu
     """Run what is not there yet, many functions at a time, and keep it as it comes."""
     jobs: list[tuple[Contender, list[Task]]] = []
     for contender in contenders:
-        done = results.of(contender.name)
+        budget = min(arguments.budget, contender.most)
+        done = Entrant(results.of(contender.name), contender.told).at(budget)
         for dimension in arguments.dimensions:
             instances = range(1, contender.affords(dimension, arguments.instances) + 1)
             for function in arguments.functions:
-                tasks = [Task(function, dimension, i, min(arguments.budget, contender.most)) for i in instances]
-                if missing := [task for task in tasks if task not in done]:
+                places = [(function, dimension, instance) for instance in instances]
+                if missing := [Task(*place, budget) for place in places if place not in done]:
                     jobs.append((contender, missing))
     with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
         waiting = {pool.submit(perform, *job): job for job in jobs}
@@ -107,7 +117,9 @@ def main() -> int:
     results = Results(arguments.folder, versions)
     if not arguments.print:
         measure(contenders, arguments, results)
-    found = {one.name: runs for one in contenders if (runs := _longest(results.of(one.name), arguments))}
+    found = {
+        one.name: Entrant(runs, one.told) for one in contenders if (runs := _wanted(results.of(one.name), arguments))
+    }
     print(", ".join(f"{name} {number}" for name, number in sorted(results.versions.items())))
     print(
         f"functions {_range(arguments.functions)}, instances 1 to {arguments.instances}, "
@@ -115,7 +127,7 @@ def main() -> int:
     )
     reached = shares(found, arguments.functions, arguments.dimensions)
     print(dimension_table(reached, arguments.dimensions, JUDGED), end="\n\n")
-    for dimension in sorted({dimension for by in reached.values() for dimension in by}):
+    for dimension in sorted({dimension for _, dimension, _ in reached}):
         print(share_table(reached, dimension), end="\n\n")
     if arguments.csv:
         arguments.csv.write_text(comma_separated(reached))
@@ -128,18 +140,15 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def _longest(runs: Mapping[Task, Run], arguments: argparse.Namespace) -> dict[Task, Run]:
-    """Of those that are wanted the one with the largest budget for each problem."""
-    wanted = [
-        task
-        for task in runs
+def _wanted(runs: Mapping[Task, Run], arguments: argparse.Namespace) -> dict[Task, Run]:
+    return {
+        task: run
+        for task, run in runs.items()
         if task.function in arguments.functions
         and task.dimension in arguments.dimensions
         and task.instance <= arguments.instances
         and task.budget <= arguments.budget
-    ]
-    last = {(t.function, t.dimension, t.instance): t for t in sorted(wanted, key=lambda task: task.budget)}
-    return {task: runs[task] for task in last.values()}
+    }
 
 
 def _range(functions: Sequence[int]) -> str:

@@ -24,13 +24,36 @@ PAIRS = {
 RATIO = 1.05
 """How many times as many evaluations as pycma our CMA-ES may need."""
 
-Found = Mapping[str, Mapping[Task, Run]]
-"""Contender → its runs, of each problem the longest."""
+Place = tuple[int, int, int]
+"""Function, dimension, instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """All runs of a contender.
+
+    Args:
+        runs: By what was to be done.
+        told: Whether it knew how many evaluations it had, and shared them out: cut short, such a run says nothing.
+    """
+
+    runs: Mapping[Task, Run]
+    told: bool = False
+
+    def at(self, budget: int) -> dict[Place, Run]:
+        """The run of each problem that shows what is reached with so many evaluations a dimension, the longest."""
+        order = sorted(self.runs, key=lambda task: task.budget)
+        fit = [task for task in order if task.budget == budget or (task.budget > budget and not self.told)]
+        return {(task.function, task.dimension, task.instance): self.runs[task] for task in fit}
+
+
+Found = Mapping[str, Entrant]
+"""Contender → its runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A contender held against another on the problems and up to the budget that both have.
+    """A contender held against another on the problems and at the budget that both have.
 
     Args:
         ratio: Of expected running times, geometric mean over targets that both reached, then over problems; below 1 the
@@ -39,7 +62,8 @@ class Comparison:
         high: The other end.
         only: Targets of (function, dimension) that the first alone reached.
         peer_only: That the second alone reached.
-        difference: Of the shares of all 51 targets, mean over budgets; above 0 the first is better.
+        difference: Of the shares of all 51 targets, mean over budgets, or at the last alone where one was told it;
+            above 0 the first is better.
         error: Its standard error over problems.
         budget: Evaluations a dimension.
         problems: That both ran.
@@ -56,17 +80,20 @@ class Comparison:
     problems: int
 
 
-def common(one: Mapping[Task, Run], other: Mapping[Task, Run]) -> tuple[Table, Table] | None:
-    """Both on the problems that both ran, cut at the budget that both have; None where there are none."""
-    first, second = ({(t.function, t.dimension, t.instance): run for t, run in runs.items()} for runs in (one, other))
-    shared = first.keys() & second.keys()
-    if not shared:
+def common(one: Entrant, other: Entrant) -> tuple[Table, Table] | None:
+    """Both on the problems that both ran, at the budget that most have, of several the largest; None without any."""
+    shared: dict[int, tuple[Mapping[Place, Run], Mapping[Place, Run]]] = {}
+    for budget in {task.budget for runs in (one.runs, other.runs) for task in runs}:
+        first, second = one.at(budget), other.at(budget)
+        both = first.keys() & second.keys()
+        shared[budget] = {key: first[key] for key in both}, {key: second[key] for key in both}
+    budget = max(shared, key=lambda budget: (len(shared[budget][0]), budget), default=0)
+    if not shared or not shared[budget][0]:
         return None
-    budget = min(run.task.budget for runs in (first, second) for key, run in runs.items() if key in shared)
-    return Table([first[key] for key in shared], budget), Table([second[key] for key in shared], budget)
+    return Table(shared[budget][0].values(), budget), Table(shared[budget][1].values(), budget)
 
 
-def compared(one: Mapping[Task, Run], other: Mapping[Task, Run]) -> Comparison | None:
+def compared(one: Entrant, other: Entrant) -> Comparison | None:
     """The first held against the second."""
     tables = common(one, other)
     if tables is None:
@@ -81,7 +108,8 @@ def compared(one: Mapping[Task, Run], other: Mapping[Task, Run]) -> Comparison |
         if both.any():
             logs.append(float(np.log(mine[both] / yours[both]).mean()))
     drawn = np.random.default_rng(0).choice(logs or [np.nan], size=(2000, max(1, len(logs)))).mean(axis=1)
-    budgets = [budget for budget in BUDGETS if budget <= first.budget]
+    budgets = [budget for budget in BUDGETS if budget < first.budget and not (one.told or other.told)]
+    budgets.append(first.budget)
     differences = np.mean([_reached(first, budget) - _reached(second, budget) for budget in budgets], axis=0)
     return Comparison(
         float(np.exp(np.mean(logs or [np.nan]))),
@@ -102,68 +130,71 @@ def _reached(one: Table, budget: int, targets: Sequence[int] | slice = slice(Non
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a contender reached in a dimension.
+    """What a contender reached in a dimension with a budget.
 
     Args:
+        value: Share of the seven targets.
         instances: Of each function.
-        at: Evaluations a dimension → share of the seven targets; only what it could afford.
     """
 
+    value: float
     instances: int
-    at: Mapping[int, float]
 
 
-def shares(found: Found, functions: Sequence[int], dimensions: Sequence[int]) -> dict[str, dict[int, Share]]:
-    """Contender → dimension → what it reached on the instances that it ran of every function, if there are any."""
-    result: dict[str, dict[int, Share]] = {}
-    for name, runs in found.items():
-        for dimension in dimensions:
-            ran = {(task.function, task.instance): run for task, run in runs.items() if task.dimension == dimension}
-            instances = set.intersection(*({i for f, i in ran if f == function} for function in functions))
-            here = [run for (_, instance), run in ran.items() if instance in instances]
-            if here:
-                limit = min(run.task.budget for run in here)
-                whole = Table(here, limit)
-                at = {budget: whole.share(budget) for budget in BUDGETS if budget <= limit}
-                result.setdefault(name, {})[dimension] = Share(len(instances), at)
+Shares = Mapping[tuple[str, int, int], Share]
+"""(contender, dimension, evaluations a dimension) → what was reached; only what the contender could afford."""
+
+
+def shares(found: Found, functions: Sequence[int], dimensions: Sequence[int]) -> dict[tuple[str, int, int], Share]:
+    """What was reached on the instances that a contender ran of every function."""
+    result = {}
+    for name, entrant in found.items():
+        for budget in BUDGETS:
+            runs = entrant.at(budget)
+            for dimension in dimensions:
+                of = [{i for f, d, i in runs if (f, d) == (function, dimension)} for function in functions]
+                instances = set.intersection(*of)
+                here = [run for (_, d, instance), run in runs.items() if d == dimension and instance in instances]
+                if here:
+                    result[name, dimension, budget] = Share(Table(here, budget).share(budget), len(instances))
     return result
 
 
-def share_table(reached: Mapping[str, Mapping[int, Share]], dimension: int) -> str:
+def share_table(reached: Shares, dimension: int) -> str:
     """Shares by budget in one dimension, best first; a dash where a contender could not afford it."""
-    here = {name: by[dimension] for name, by in reached.items() if dimension in by}
-    order = sorted(here, key=lambda name: -here[name].at.get(JUDGED, -1.0))
-    rows = [
-        [name, *(_cell(here[name].at.get(budget)) for budget in BUDGETS), f"{here[name].instances}"] for name in order
-    ]
+    ours = list(dict.fromkeys(name for name, d, _ in reached if d == dimension))
+    cells = {name: [reached.get((name, dimension, budget)) for budget in BUDGETS] for name in ours}
+    order = sorted(ours, key=lambda name: -_value(reached.get((name, dimension, JUDGED))))
+    rows = [[name, *map(_cell, cells[name]), _instances(cells[name])] for name in order]
     return table([f"{dimension} dimensions", *(f"{budget} d" for budget in BUDGETS), "instances"], rows)
 
 
-def dimension_table(reached: Mapping[str, Mapping[int, Share]], dimensions: Sequence[int], budget: int) -> str:
+def dimension_table(reached: Shares, dimensions: Sequence[int], budget: int) -> str:
     """Shares by dimension at one budget, best of the first dimension first."""
-    rows = []
-    for name, by in reached.items():
-        cells = {dimension: by[dimension].at.get(budget) for dimension in dimensions if dimension in by}
-        if any(share is not None for share in cells.values()):
-            instances = [str(by[dimension].instances) if dimension in by else "-" for dimension in dimensions]
-            row = [name, *(_cell(cells.get(dimension)) for dimension in dimensions), " ".join(instances)]
-            rows.append((cells.get(dimensions[0]) or 0.0, row))
-    rows.sort(key=lambda row: -row[0])
-    head = [f"{budget} d", *(f"{dimension} dimensions" for dimension in dimensions), "instances"]
-    return table(head, [row for _, row in rows])
+    names = list(dict.fromkeys(name for name, _, b in reached if b == budget))
+    cells = {name: [reached.get((name, dimension, budget)) for dimension in dimensions] for name in names}
+    rows = [[name, *map(_cell, cells[name]), _instances(cells[name])] for name in names]
+    rows.sort(key=lambda row: -_value(cells[row[0]][0]))
+    return table([f"{budget} d", *(f"{dimension} dimensions" for dimension in dimensions), "instances"], rows)
 
 
-def _cell(share: float | None) -> str:
-    return "-" if share is None else f"{share:.3f}"
+def _value(share: Share | None) -> float:
+    return -1.0 if share is None else share.value
 
 
-def comma_separated(reached: Mapping[str, Mapping[int, Share]]) -> str:
+def _instances(shares: Sequence[Share | None]) -> str:
+    return " ".join("-" if share is None else str(share.instances) for share in shares)
+
+
+def _cell(share: Share | None) -> str:
+    return "-" if share is None else f"{share.value:.3f}"
+
+
+def comma_separated(reached: Shares) -> str:
     """All shares, a line each."""
     lines = [
-        f'"{name}",{dimension},{share.instances},{budget},{value:.4f}'
-        for name, by in reached.items()
-        for dimension, share in by.items()
-        for budget, value in share.at.items()
+        f'"{name}",{dimension},{share.instances},{budget},{share.value:.4f}'
+        for (name, dimension, budget), share in reached.items()
     ]
     return "\n".join(["contender,dimensions,instances,evaluations a dimension,share of targets", *lines, ""])
 
@@ -171,8 +202,8 @@ def comma_separated(reached: Mapping[str, Mapping[int, Share]]) -> str:
 def ratio_table(found: Found, peer: str) -> str:
     """Every contender held against one."""
     rows = []
-    for name, runs in found.items():
-        one = compared(runs, found[peer]) if name != peer else None
+    for name, entrant in found.items():
+        one = compared(entrant, found[peer]) if name != peer else None
         if one is not None:
             interval = f"{number(one.low)} to {number(one.high)}"
             alone = f"{one.only:,} / {one.peer_only:,}"
@@ -199,11 +230,8 @@ def requirements(found: Found, own: Sequence[str]) -> Iterator[Budget]:
 
 def _best(found: Found, own: set[str]) -> Iterator[Budget]:
     """At the judged budget our best against each peer, on the problems that both ran; of each dimension the worst."""
-    for dimension in sorted({task.dimension for runs in found.values() for task in runs}):
-        here = {
-            name: {task: run for task, run in runs.items() if task.dimension == dimension and task.budget >= JUDGED}
-            for name, runs in found.items()
-        }
+    for dimension in sorted({task.dimension for entrant in found.values() for task in entrant.runs}):
+        here = {name: _judged(entrant, dimension) for name, entrant in found.items()}
         worst: tuple[float, str] | None = None
         for peer in sorted(here.keys() - own):
             against = []
@@ -219,3 +247,8 @@ def _best(found: Found, own: set[str]) -> Iterator[Budget]:
         if worst:
             what = f"our best misses of the best peer's targets, {JUDGED} d, {dimension} dimensions"
             yield Budget(what, 100 * worst[0], 0.0, "%", worst[1])
+
+
+def _judged(entrant: Entrant, dimension: int) -> Entrant:
+    """Its runs in a dimension that show what is reached with the judged budget."""
+    return Entrant({run.task: run for run in entrant.at(JUDGED).values() if run.task.dimension == dimension})

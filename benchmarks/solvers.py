@@ -42,6 +42,7 @@ class Contender:
         instances: Dimension → of each function, at most, where it can afford so many; None where it can afford all.
         peer: Name of a function in this module; empty for an optimizer of l2l.
         options: Of the optimizer, with its registered name as `name`.
+        told: Whether it knows how many evaluations it has.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Contender:
     instances: Mapping[int, int] | None = None
     peer: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    told: bool = False
 
     @property
     def own(self) -> bool:
@@ -266,7 +268,7 @@ PEERS = {
         Contender("optuna tpe batches", ("optuna",), most=100, instances=SLOW, peer="optuna_tpe_batches"),
         Contender("optuna gp", ("optuna", "torch"), most=30, instances=SLOWEST, peer="optuna_gp"),
         Contender("optuna cma-es", ("optuna", "cmaes"), most=100, peer="optuna_cma"),
-        Contender("nevergrad ngopt", ("nevergrad",), most=100, instances=SLOW, peer="nevergrad_ngopt"),
+        Contender("nevergrad ngopt", ("nevergrad",), most=100, instances=SLOW, peer="nevergrad_ngopt", told=True),
         Contender("nevergrad de", ("nevergrad",), most=300, peer="nevergrad_de"),
         Contender("scipy de", ("scipy",), peer="scipy_de"),
         Contender("deap plain", ("deap",), peer="deap_plain"),
@@ -303,5 +305,6 @@ def ours(text: str) -> Contender:
         options[option] = yaml.safe_load(value)
     limits = dict(_LIMITS.get(name, {}))
     if options.get("model") == "quadratic":
-        limits |= {"most": 100}
+        limits["most"] = 100
+    limits["told"] = BUDGET in options.values()
     return Contender(text, **{"libraries": ("l2l",), **limits, "options": {"name": name, **options}})

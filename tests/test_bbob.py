@@ -40,8 +40,8 @@ def ran(bbob: SimpleNamespace, first: int, *, function: int = 1, instance: int =
     return bbob.runs.Run(task, min(first + 50, 2 * budget) if first else 2 * budget, tuple(hits), 0.5)
 
 
-def by_task(*runs: Any) -> dict[Any, Any]:
-    return {run.task: run for run in runs}
+def entrant(bbob: SimpleNamespace, *runs: Any, told: bool = False) -> Any:
+    return bbob.comparisons.Entrant({run.task: run for run in runs}, told)
 
 
 def test_a_problem_notes_the_evaluation_at_which_each_target_was_reached(bbob: SimpleNamespace) -> None:
@@ -110,7 +110,7 @@ def test_twice_the_evaluations_are_a_ratio_of_two(bbob: SimpleNamespace) -> None
         task = bbob.runs.Task(1, 2, 1, 100)
         return bbob.runs.Run(task, 200, (hits,) * 40 + (0,) * 11, 1.0)
 
-    one = bbob.comparisons.compared(by_task(every(30)), by_task(every(15)))
+    one = bbob.comparisons.compared(entrant(bbob, every(30)), entrant(bbob, every(15)))
     assert (one.ratio, one.low, one.high) == pytest.approx((2.0, 2.0, 2.0))
     assert (one.only, one.peer_only, one.budget, one.problems) == (0, 0, 100, 1)
     # Of the budgets 10, 30 and 100 a dimension, 20, 60 and 200 evaluations, the slower misses the first.
@@ -118,22 +118,35 @@ def test_twice_the_evaluations_are_a_ratio_of_two(bbob: SimpleNamespace) -> None
 
 
 def test_only_what_both_ran_is_compared_up_to_the_budget_of_both(bbob: SimpleNamespace) -> None:
-    mine = by_task(ran(bbob, 10), ran(bbob, 0, function=2))
-    peer = by_task(ran(bbob, 10, budget=20), ran(bbob, 5, function=3))
+    mine = entrant(bbob, ran(bbob, 10), ran(bbob, 0, function=2))
+    peer = entrant(bbob, ran(bbob, 10, budget=20), ran(bbob, 5, function=3))
     one = bbob.comparisons.compared(mine, peer)
     assert (one.ratio, one.budget, one.problems, one.only, one.peer_only) == (1.0, 20, 1, 0, 0)
-    assert bbob.comparisons.compared(mine, by_task(ran(bbob, 5, function=3))) is None
+    assert bbob.comparisons.compared(mine, entrant(bbob, ran(bbob, 5, function=3))) is None
+
+
+def test_who_was_told_a_budget_is_judged_by_what_it_reached_with_that(bbob: SimpleNamespace) -> None:
+    told = entrant(bbob, ran(bbob, 60, budget=60), ran(bbob, 0, budget=30), told=True)
+    one = bbob.comparisons.compared(told, entrant(bbob, ran(bbob, 21, budget=60)))
+    assert (one.budget, one.difference, one.ratio < 3.0) == (60, 0.0, True)  # both reach all, however late
+    cut = bbob.comparisons.compared(told, entrant(bbob, ran(bbob, 10, budget=30)))
+    assert (cut.budget, cut.difference) == (30, -1.0)
+    assert bbob.comparisons.compared(told, entrant(bbob, ran(bbob, 10, budget=20))) is None
 
 
 def test_targets_that_one_alone_reached_are_counted(bbob: SimpleNamespace) -> None:
-    one = bbob.comparisons.compared(by_task(ran(bbob, 1, budget=10)), by_task(ran(bbob, 11, budget=10)))
+    one = bbob.comparisons.compared(entrant(bbob, ran(bbob, 1, budget=10)), entrant(bbob, ran(bbob, 11, budget=10)))
     assert (one.only, one.peer_only) == (10, 0)
 
 
 def test_shares_are_of_instances_that_ran_of_every_function(bbob: SimpleNamespace) -> None:
-    runs = by_task(ran(bbob, 1), ran(bbob, 1, function=2), ran(bbob, 0, instance=2))
-    reached = bbob.comparisons.shares({"one": runs, "other": by_task(ran(bbob, 1))}, [1, 2], [2, 3])
-    assert reached == {"one": {2: bbob.comparisons.Share(1, {10: 3 / 7, 30: 1.0, 100: 1.0})}}
+    found = {
+        "one": entrant(bbob, ran(bbob, 1), ran(bbob, 1, function=2), ran(bbob, 0, instance=2)),
+        "other": entrant(bbob, ran(bbob, 1)),
+    }
+    reached = bbob.comparisons.shares(found, [1, 2], [2, 3])
+    share = bbob.comparisons.Share
+    assert reached == {("one", 2, 10): share(3 / 7, 1), ("one", 2, 30): share(1.0, 1), ("one", 2, 100): share(1.0, 1)}
     assert '"one",2,1,30,1.0000' in bbob.comparisons.comma_separated(reached).splitlines()
 
 
