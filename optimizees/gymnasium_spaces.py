@@ -129,9 +129,19 @@ def _values(space: Any) -> Decoder:
     middle, reach = least / 2.0 + most / 2.0, most / 2.0 - least / 2.0
     shape, dtype, whole = space.shape, space.dtype, np.issubdtype(space.dtype, np.integer)
 
-    def decode(outputs: Floats) -> Any:
-        values = np.where(bounded, np.tanh(outputs), outputs) * reach + middle
-        values = np.clip(np.rint(values) if whole else values, low, high)
-        return values.astype(dtype).reshape(shape)
+    everywhere, flat = bool(bounded.all()), len(shape) == 1
+
+    def decode(outputs: Floats) -> Any:  # in place: a step of an environment takes no more than some 15 µs
+        values: Floats = np.tanh(outputs)
+        if not everywhere:
+            values = np.where(bounded, values, outputs)
+        values *= reach
+        values += middle
+        if whole:
+            np.rint(values, out=values)
+        np.maximum(values, low, out=values)
+        np.minimum(values, high, out=values)
+        action = values.astype(dtype)
+        return action if flat else action.reshape(shape)
 
     return decode
