@@ -18,7 +18,7 @@ from l2l.individual import Individual
 from l2l.optimizer import Optimizer
 from l2l.optimizers.elite_model import Distribution, EliteModel, fitting
 from l2l.optimizers.options import at_least, within
-from l2l.optimizers.unit_cube import Ending, Floats, Places, feasible, start, window_of
+from l2l.optimizers.unit_cube import Ending, Floats, Places, feasible, stacked, start, window_of
 from l2l.space import ParameterSpace
 from l2l.values import Results
 
@@ -134,7 +134,7 @@ class CrossEntropy(Optimizer):
         best = np.argsort(told, kind="stable")[: self.elites]
         best = best[np.isfinite(told[best])]
         if best.size:
-            elite = np.stack([self.told_points[place] for place in best])
+            elite = stacked(self.told_points)[best]
             self._model.learn(elite, self.smoothing * best.size / self.elites, self.noise, self.rng)
             self.noise *= self.noise_decay
             self._best = min(self._best, float(told[best[0]]))

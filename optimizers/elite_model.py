@@ -8,11 +8,10 @@ import math
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from l2l.optimizers.gaussians import Gaussians, entropy, mixture, moments
 from l2l.optimizers.pycma import LeastSteps
-from l2l.optimizers.unit_cube import Floats, reals
+from l2l.optimizers.unit_cube import Floats, reals, together
 from l2l.space import Categorical, ParameterSpace
 
 Distribution = Literal["diagonal", "full", "mixture"]
@@ -52,12 +51,13 @@ class EliteModel:
         for where in self._choices:
             chosen[where] = True
             self._uniform[where] = 1.0 / (where.stop - where.start)
-        self._numbers: NDArray[np.intp] = np.flatnonzero(~chosen)
+        places = np.flatnonzero(~chosen)
+        self._numbers = together(places)
         self._reals = reals(space)[self._numbers]
         self._least_steps = LeastSteps(space)
         self.probabilities = self._uniform.copy()
         """(d,) at the coordinates of categories."""
-        k, count = len(self._numbers), components if distribution == "mixture" else 1
+        k, count = len(places), components if distribution == "mixture" else 1
         spread = np.full(k, sigma**2) if distribution != "full" else sigma**2 * np.eye(k)
         self.gaussians = Gaussians(np.full(count, 1.0 / count), np.stack([mean[self._numbers]] * count), spread[None])
         """Over the coordinates of numbers."""

@@ -4,7 +4,8 @@ Iglesias, Law, Stuart: Ensemble Kalman methods for inverse problems. Inverse Pro
 doi:10.1088/0266-5611/29/4/045001. Adaptive steps: Iglesias, Yang, Inverse Problems 37 (2021), 025008,
 doi:10.1088/1361-6420/abd29b. Mini-batches: Kovachki, Stuart, Inverse Problems 35 (2019), 095005,
 doi:10.1088/1361-6420/ab1c3a. Localization by correlations: Luo, Bhakta, J. Pet. Sci. Eng. 184 (2020), 106559,
-doi:10.1016/j.petrol.2019.106559.
+doi:10.1016/j.petrol.2019.106559. Local analysis: Hunt, Kostelich, Szunyogh, Physica D 230 (2007), 112-126,
+doi:10.1016/j.physd.2006.11.008.
 """
 
 import math
@@ -21,6 +22,7 @@ from l2l.optimizers.kalman import Floats, Noise, data_misfit_step, kalman_moves
 from l2l.optimizers.moves import Opening
 from l2l.optimizers.observed import observed
 from l2l.optimizers.options import at_least, within
+from l2l.optimizers.unit_cube import stacked
 from l2l.space import Categorical, ParameterSpace
 from l2l.values import Results
 
@@ -58,9 +60,12 @@ class EnsembleKalman(Optimizer):
         inflation: Factor on the deviations from the mean after each update.
         localization: Correlations between a parameter and a datum of less than about this many standard errors,
             1/√population each, are taken for chance; 0 for no localization.
+        size: Number of data, where `target` is one number for all of them.
+        blocks: Cut coordinates and data, in their order, into so many equal blocks of which each block of data depends
+            on, and moves, its own coordinates alone: the ensemble need not be larger than a block.
 
     Raises:
-        OptionError: An option is out of range, the space has categories, or nothing in it varies.
+        OptionError: An option is out of range, the space has categories, nothing in it varies, or blocks are not equal.
 
     Example:
         >>> from l2l.space import ParameterSpace, Real
@@ -72,7 +77,7 @@ class EnsembleKalman(Optimizer):
         self,
         space: ParameterSpace,
         *,
-        target: NDArray[np.float64] | Sequence[float],
+        target: float | NDArray[np.float64] | Sequence[float],
         seed: int | None = None,
         initial: Sequence[Mapping[str, Any]] = (),
         population: int = 50,
@@ -84,12 +89,18 @@ class EnsembleKalman(Optimizer):
         batch: int | None = None,
         inflation: float = 1.0,
         localization: float = 0.0,
+        size: int | None = None,
+        blocks: int = 1,
     ) -> None:
         super().__init__(space, seed=seed, initial=initial)
         _check_space(space)
         self.target = np.array(target, dtype=np.float64).ravel()
         if not self.target.size or not np.isfinite(self.target).all():
             raise OptionError(f"EnsembleKalman: option 'target': expected finite numbers, got {target!r}")
+        at_least(self, "size", size, 1)
+        if size is not None and self.target.size not in (1, size):
+            raise OptionError(f"EnsembleKalman: option 'size': the target has {self.target.size} data, got {size}")
+        self.target = np.resize(self.target, size or self.target.size)
         self._noise = Noise(noise, self.target.size)
         at_least(self, "population", population, 2)
         at_least(self, "batch", batch, 1)
@@ -99,7 +110,7 @@ class EnsembleKalman(Optimizer):
         within(self, "inflation", inflation, 1.0, math.inf)
         within(self, "localization", localization, 0.0, math.inf)
         self.population, self.spread, self.step, self.inflation = population, spread, step, inflation
-        self.localization = localization
+        self.localization, self.blocks = localization, self._checked_blocks(blocks)
         self.observables = (observable,)
         self.finite = time is not None and math.isfinite(time)
         self._end = math.inf if time is None else time
@@ -113,6 +124,15 @@ class EnsembleKalman(Optimizer):
         self._updates = self._failed = 0
         self._last_is_told = False
         self._best = math.inf
+
+    def _checked_blocks(self, blocks: int) -> int:
+        at_least(self, "blocks", blocks, 1)
+        for what, number in (("coordinates", self.space.dimension), ("data", self.target.size)):
+            if number % blocks:
+                raise OptionError(f"EnsembleKalman: option 'blocks': {number} {what} are not {blocks} equal blocks")
+        if blocks > 1 and self._noise.correlated:
+            raise OptionError("EnsembleKalman: option 'blocks': expected standard deviations as noise, no covariance")
+        return blocks
 
     def _prior(self, given: Sequence[Individual]) -> Floats:
         around = self.space.encode([self.initial[0] if self.initial else self.space.default])
@@ -156,7 +176,7 @@ class EnsembleKalman(Optimizer):
             self._members = self._prior(self.initial[: self.population])
         else:
             self._failed = 0
-            self._update(np.array(self.told_points)[alive], simulated[alive])
+            self._update(stacked(self.told_points)[alive], simulated[alive])
 
     def _misfit_of(self, simulated: Floats) -> float:
         whole = self._noise.whitened(simulated - self.target, np.arange(self.target.size))
@@ -176,11 +196,18 @@ class EnsembleKalman(Optimizer):
             wanted = max(wanted, SHORTEST_STEP * self._end) if self.finite else min(wanted, 1.0)
         self._step = min(wanted, remaining)
         self._times[turn] = self._end if self._step >= remaining * (1.0 - 1e-12) else self._times[turn] + self._step
-        members = members + kalman_moves(members, missing, self._step, self.localization, self.rng)
+        members = members + self._moves(members, missing, part * self.blocks // self.target.size)
         mean = members.mean(axis=0)
         members = (mean + self.inflation * (members - mean)).clip(0.0, 1.0)
         self._members = self._completed(members)
         self._updates += 1
+
+    def _moves(self, members: Floats, missing: Floats, block: NDArray[np.intp]) -> Floats:
+        moves = [
+            kalman_moves(own, missing[:, block == number], self._step, self.localization, self.rng)
+            for number, own in enumerate(np.split(members, self.blocks, axis=1))
+        ]
+        return np.concatenate(moves, axis=1)
 
     def _completed(self, members: Floats) -> Floats:
         missing = self.population - len(members)

@@ -1,7 +1,12 @@
 """FACE, the fully automated cross-entropy method: it draws as many samples as the next improvement needs.
 
 de Boer, Kroese, Mannor, Rubinstein: A tutorial on the cross-entropy method. Annals of Operations Research 134 (2005),
-19-67, doi:10.1007/s10479-005-5724-z.
+19-67, doi:10.1007/s10479-005-5724-z. With their names: N_elite, the size of the elite, is constant; the sample size N_t
+is at least N_min and at most N_max; an iteration has improved where the best cost S*_t, or the worst, gamma_t, of the
+elite, is below that of the iteration before. Decided here: N_min is one generation and N_t grows by whole generations,
+whose members all count; only strictly lower costs are an improvement; at N_max the distribution is fitted without one;
+and where `patience` iterations in a row ended so, the search ends, as reliable if the costs of the elite are all equal,
+and else as not reliable.
 """
 
 import math
@@ -16,7 +21,7 @@ from l2l.individual import Individual
 from l2l.optimizer import Optimizer
 from l2l.optimizers.elite_model import EliteModel, fitting
 from l2l.optimizers.options import at_least, within
-from l2l.optimizers.unit_cube import Ending, Floats, Places, feasible, start
+from l2l.optimizers.unit_cube import Ending, Floats, Places, feasible, stacked, start
 from l2l.space import ParameterSpace
 from l2l.values import Results
 
@@ -127,7 +132,7 @@ class FACE(Optimizer):
             return
         fine = np.isfinite(told)
         every = np.concatenate([self._costs, told[fine]])
-        points = np.concatenate([self._elite, np.reshape(self.told_points, (len(told), -1))[fine]])
+        points = np.concatenate([self._elite, stacked(self.told_points)[fine]])
         order = np.argsort(every, kind="stable")[: self.elites]
         self._elite, self._costs = points[order], every[order]
         self._sample += len(told)

@@ -33,9 +33,10 @@ class GeneticAlgorithm(Optimizer):
     """Evolves a population by tournament selection, crossover and mutation in the encoded unit cube.
 
     A category is one gene that is inherited or drawn anew. A failed individual never becomes a parent; where less than
-    half of a generation succeeded, parents of the one before stay. The best are asked again in the next generation, so
-    that luck in a noisy trial does not keep them for ever. In steady state each success takes the place of the worst in
-    the population, if it is better.
+    half of a generation succeeded, parents of the one before stay. The best (`elitism`) are members of the next
+    generation, too. An experiment knows their result already and does not simulate them again, so that one whose noisy
+    trial was lucky keeps its cost; with seeding "generation" it is simulated with new seeds, and has to be good again.
+    In steady state each success takes the place of the worst in the population, if it is better.
 
     Args:
         space: What is searched.

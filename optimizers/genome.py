@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from l2l.optimizers.unit_cube import together
 from l2l.space import Categorical, Integer, ParameterSpace
 
 Floats = NDArray[np.float64]
@@ -45,12 +46,12 @@ class GenomeCodec:
                 cell = 1.0 / parameter.cells if isinstance(parameter, Integer) else 0.0
                 self._add(starts, range(where.start, where.stop), 0, cell)
         starting, choices = np.array(starts, dtype=np.intp), np.array(self.choices, dtype=np.intp)
-        self._numbers = np.flatnonzero(choices == 0)
-        self._columns = starting[self._numbers]
+        numbers = np.flatnonzero(choices == 0)
+        self._numbers, self._columns = together(numbers), together(starting[numbers])
         self.categories: list[int] = np.flatnonzero(choices).tolist()
         """The places of the genes that are categories."""
         self._categories = [(gene, int(starting[gene]), int(choices[gene])) for gene in self.categories]
-        self._places = self._numbers.tolist()
+        self._places: list[int] = numbers.tolist()
 
     def _add(self, starts: list[int], columns: Sequence[int], choices: int, cell: float) -> None:
         starts += columns

@@ -7,6 +7,7 @@ from a computer code. Technometrics 21 (1979), 239-245, doi:10.2307/1268522. Sci
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from l2l.individual import Individual
@@ -61,7 +62,7 @@ class LatinHypercube(Optimizer):
         self.samples = samples
         self.finite = samples is not None
         self.steady_state = steady_state
-        self._count = 0
+        self._count = self._failed = 0
         self._ready = list(reversed(self.initial))  # the next one last
         self._size = population if samples is None else max(1, samples - len(self.initial))
 
@@ -78,7 +79,11 @@ class LatinHypercube(Optimizer):
 
     def tell(self, individuals: Sequence[Individual], costs: ArrayLike, results: Results | None = None) -> None:
         """Check the order; nothing is learnt."""
-        self._told(individuals, costs)
+        self._failed += int(np.isinf(self._told(individuals, costs)).any(axis=1).sum())
+
+    def report(self) -> Mapping[str, float]:
+        """Individuals asked so far, and how many of them failed."""
+        return {"asked": float(self._count), "failed": float(self._failed)}
 
     @property
     def finished(self) -> str | None:

@@ -19,7 +19,7 @@ from l2l.errors import MissingPart, OptionError, ReplayError
 from l2l.individual import Individual
 from l2l.optimizer import Optimizer
 from l2l.optimizers.options import at_least, within
-from l2l.optimizers.unit_cube import reflected
+from l2l.optimizers.unit_cube import reflected, stacked
 from l2l.space import ParameterSpace
 from l2l.values import Results
 
@@ -184,20 +184,30 @@ class MapElites(Optimizer):
             return
         if self._reference is None:
             self._reference = float(told[alive].max())
-        points = np.array(self.told_points)
+        points = stacked(self.told_points)
         objective = np.where(alive, -told, 0.0)
         measures[~alive] = self.archive.lower_bounds
-        status, value = np.zeros(len(told), dtype=np.int32), np.zeros(len(told))
         with np.errstate(all="ignore"):
-            added = self.archive.add(points[alive], objective[alive], measures[alive])
-            status[alive], value[alive] = added["status"], np.nan_to_num(added["value"])
-            value[~alive] = np.nan_to_num(min(value[alive].min(), 0.0) * 2.0 - 1.0)  # behind all others
+            status, value = self._added(points, objective, measures, alive)
             start = 0
             for emitter in self._emitters:
                 own = slice(start, start + emitter.batch_size)
                 start = own.stop
                 info = {"status": status[own], "value": value[own]}
                 emitter.tell(points[own], objective[own], measures[own], info)
+
+    def _added(
+        self, points: Floats, objective: Floats, measures: Floats, alive: NDArray[np.bool_]
+    ) -> tuple[NDArray[Any], Floats]:
+        """What the archive says of each individual that succeeded; others improve nothing and lie behind all."""
+        if alive.all():
+            added = self.archive.add(points, objective, measures)
+            return added["status"], np.nan_to_num(added["value"])
+        status, value = np.zeros(len(alive), dtype=np.int32), np.zeros(len(alive))
+        added = self.archive.add(points[alive], objective[alive], measures[alive])
+        status[alive], value[alive] = added["status"], np.nan_to_num(added["value"])
+        value[~alive] = np.nan_to_num(min(value[alive].min(), 0.0) * 2.0 - 1.0)
+        return status, value
 
     @property
     def elites(self) -> list[Elite]:
@@ -242,6 +252,8 @@ def _means(name: str, values: NDArray[Any], n: int) -> Floats:
             f"MapElites: observable {name!r}: expected one number a trial, an array of shape ({n}, trials), "
             f"got shape {array.shape}"
         )
+    if array.shape[1] == 1:
+        return array[:, 0]
     there = ~np.isnan(array)
     count = there.sum(axis=1)
     return np.where(count > 0, np.where(there, array, 0.0).sum(axis=1) / np.maximum(count, 1), math.nan)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.individual import Individual
+from l2l.optimizers.unit_cube import reflected, together
 from l2l.space import Categorical, Integer, ParameterSpace
 
 Floats = NDArray[np.float64]
@@ -37,13 +38,10 @@ class Moves:
                     self._categories.append((where.start, len(parameter.choices)))
             elif isinstance(parameter, Integer):
                 self._least[where] = 0.5 / parameter.cells
-        self._numbers = np.flatnonzero(number)
-        self._least = self._least[self._numbers]
-
-    @property
-    def numbers(self) -> int:
+        self.numbers = int(number.sum())
         """The coordinates that are no category's."""
-        return int(self._numbers.size)
+        self._numbers = together(np.flatnonzero(number))
+        self._least = self._least[self._numbers]
 
     def from_points(self, points: Floats, scales: Floats, rng: np.random.Generator) -> Floats:
         """A move from each of the points.
@@ -72,12 +70,6 @@ class Moves:
             moved[rows, block] = 0.0
             moved[rows, start + code] = 1.0
         return moved
-
-
-def reflected(points: Floats) -> Floats:
-    """Points of any coordinates folded into the unit cube, as by mirrors at its faces."""
-    folded = np.mod(points, 2.0)
-    return np.minimum(folded, 2.0 - folded)
 
 
 def random_points(space: ParameterSpace, n: int, rng: np.random.Generator) -> Floats:

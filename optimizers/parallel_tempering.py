@@ -18,6 +18,7 @@ from l2l.optimizer import Optimizer
 from l2l.optimizers.metropolis import Spread, accepted, exchanged
 from l2l.optimizers.moves import Floats, Moves, Opening, random_points
 from l2l.optimizers.options import at_least, within
+from l2l.optimizers.unit_cube import stacked
 from l2l.space import ParameterSpace
 from l2l.values import Results
 
@@ -143,7 +144,7 @@ class ParallelTempering(Optimizer):
             self._open(self._opening, told)
             return
         moved = accepted(self._costs, told, self.temperatures, self.rng.random(self.population))
-        self._points[moved] = np.array(self.told_points)[moved]
+        self._points[moved] = stacked(self.told_points)[moved]
         self._costs[moved] = told[moved]
         self._accepted += moved
         self._steps += 1

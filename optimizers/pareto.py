@@ -13,6 +13,7 @@ from l2l.individual import Individual
 from l2l.optimizer import Optimizer
 from l2l.optimizers.hypervolume import Hypervolume
 from l2l.optimizers.options import at_least, within
+from l2l.optimizers.unit_cube import stacked
 from l2l.optimizers.variation import Variation
 from l2l.space import ParameterSpace
 from l2l.values import Results
@@ -158,7 +159,7 @@ class ParetoOptimizer(Optimizer):
             return
         self._hypervolume.see(told[alive])
         members = {member.individual: member for member in self._parents}
-        genes = self._variation.codec.genes(np.array(self.told_points))
+        genes = self._variation.codec.genes(stacked(self.told_points))
         for place in np.flatnonzero(alive).tolist():
             fitness = self._fitness(told[place].tolist())
             members[individuals[place]] = Member(individuals[place], genes[place], told[place], fitness)

@@ -7,6 +7,7 @@ doi:10.5555/2188385.2188395.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from l2l.individual import Individual
@@ -61,7 +62,7 @@ class RandomSearch(Optimizer):
         self.samples = samples
         self.finite = samples is not None
         self.steady_state = steady_state
-        self._count = 0
+        self._count = self._failed = 0
 
     def ask(self, n: int | None = None) -> Sequence[Individual]:
         """The next individuals; the last generation is smaller where `samples` ends within it."""
@@ -90,7 +91,11 @@ class RandomSearch(Optimizer):
 
     def tell(self, individuals: Sequence[Individual], costs: ArrayLike, results: Results | None = None) -> None:
         """Check the order; nothing is learnt."""
-        self._told(individuals, costs)
+        self._failed += int(np.isinf(self._told(individuals, costs)).any(axis=1).sum())
+
+    def report(self) -> Mapping[str, float]:
+        """Individuals asked so far, and how many of them failed."""
+        return {"asked": float(self._count), "failed": float(self._failed)}
 
     @property
     def finished(self) -> str | None:

@@ -18,6 +18,7 @@ from l2l.optimizers.cooling import SCHEDULES, ScheduleName
 from l2l.optimizers.metropolis import Spread, accepted
 from l2l.optimizers.moves import REJECTIONS, Floats, Moves, Opening, random_points
 from l2l.optimizers.options import at_least, within
+from l2l.optimizers.unit_cube import stacked
 from l2l.space import ParameterSpace
 from l2l.values import Results
 
@@ -151,7 +152,7 @@ class SimulatedAnnealing(Optimizer):
                 self._opening = None
             return
         moved = self._accepted(told)
-        self._points[moved] = np.array(self.told_points)[moved]
+        self._points[moved] = stacked(self.told_points)[moved]
         self._costs[moved] = told[moved]
         self._acceptance = float(moved.mean())
         self._scales = (self._scales * np.exp(ADAPTATION * (moved - TARGET_ACCEPTANCE))).clip(SHORTEST, LONGEST)

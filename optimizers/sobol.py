@@ -9,6 +9,7 @@ doi:10.1137/070709359. SciPy carries it out.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from l2l.individual import Individual
@@ -65,7 +66,7 @@ class Sobol(Optimizer):
         self.finite = samples is not None
         self.steady_state = steady_state
         self._scrambling = int(self.rng.integers(2**63))
-        self._count = 0
+        self._count = self._failed = 0
         self._place = 0
         space.sobol(1, self._scrambling)  # refuses a space that is too wide
 
@@ -95,7 +96,11 @@ class Sobol(Optimizer):
 
     def tell(self, individuals: Sequence[Individual], costs: ArrayLike, results: Results | None = None) -> None:
         """Check the order; nothing is learnt."""
-        self._told(individuals, costs)
+        self._failed += int(np.isinf(self._told(individuals, costs)).any(axis=1).sum())
+
+    def report(self) -> Mapping[str, float]:
+        """Individuals asked so far, and how many of them failed."""
+        return {"asked": float(self._count), "failed": float(self._failed)}
 
     @property
     def finished(self) -> str | None:

@@ -11,7 +11,7 @@ from l2l.individual import Individual
 from l2l.space.categorical import Categorical, Fixed
 from l2l.space.numeric import Integer, Real
 from l2l.space.parameter import Parameter
-from l2l.space.rounding import round_significant
+from l2l.space.rounding import UNLIMITED, round_significant
 
 Floats = NDArray[np.float64]
 
@@ -141,6 +141,7 @@ class _RealBlock:
         self.low = _repeated(parameters, [p.low for p in parameters.values()])
         self.high = _repeated(parameters, [p.high for p in parameters.values()])
         self.decimals = _repeated(parameters, [p.decimals for p in parameters.values()])
+        self.limited = bool((self.decimals != UNLIMITED).any())
         self.log = np.flatnonzero(_repeated(parameters, [p.log for p in parameters.values()]))
         self.span = self.high - self.low
         self.ratio = np.log(self.high[self.log] / self.low[self.log])
@@ -169,8 +170,10 @@ class _RealBlock:
         x += low
         if log.size:
             x[:, log] = low[log] * np.exp(unit[:, log] * ratio)
-        np.copyto(x, high, where=unit == 1.0)  # the upper end exactly, which rounding may miss
-        np.clip(round_significant(x, self.decimals[part]), low, high, out=into)
+        if unit.max(initial=0.0) == 1.0:
+            np.copyto(x, high, where=unit == 1.0)  # the upper end exactly, which rounding may miss
+        decimals = self.decimals[part] if self.limited else UNLIMITED
+        np.clip(round_significant(x, decimals), low, high, out=into)
 
     def encode(self, columns: Mapping[str, NDArray[Any]], points: Floats) -> None:
         if not self.parameters:
@@ -254,7 +257,7 @@ def _constant_column(parameter: Fixed, n: int) -> NDArray[Any]:
 
 def _owned(row: NDArray[Any]) -> NDArray[Any]:
     own = row.copy()  # a view would keep its whole generation in memory
-    own.flags.writeable = False
+    own.setflags(write=False)
     return own
 
 

@@ -27,7 +27,9 @@ def round_significant(values: ArrayLike, decimals: ArrayLike = UNLIMITED) -> NDA
     with np.errstate(divide="ignore"):
         places = np.asarray(np.log10(magnitude))
     np.floor(places, out=places)
-    places = np.minimum(DIGITS - 1 - places, decimals)
+    places = np.asarray(np.subtract(DIGITS - 1, places, out=places))
+    if decimals is not UNLIMITED:
+        places = np.minimum(places, decimals)
     # A zero has places = inf or the limit; both are harmless once clipped, and 0 rounds to 0.
     most = len(_POWERS) - 1
     fewest = places.min(initial=0.0)

@@ -5,6 +5,7 @@ from typing import Any
 import cma
 import numpy as np
 import pytest
+from scipy.stats import ortho_group
 
 from l2l.errors import OptionError, ReplayError
 from l2l.individual import Individual
@@ -76,6 +77,33 @@ def test_it_needs_no_more_evaluations_than_pycma_alone(cost: Callable[[np.ndarra
         ours.append(spent)
     theirs = [spent_by_pycma(cost, dimension, seed) for seed in range(3)]
     assert np.median(ours) <= 1.25 * np.median(theirs)
+
+
+def test_it_is_invariant_under_rotation() -> None:
+    """On a function turned in space the first steps differ, so that medians of what is spent are compared."""
+    space, scales = ParameterSpace(x=Real(-5.0, 5.0, shape=4)), np.geomspace(1.0, 1e4, 4)
+
+    def spent(rotation: np.ndarray) -> float:
+        def cost(one: Individual) -> float:
+            return float((scales * (rotation @ one["x"]) ** 2).sum())
+
+        starts = [[{"x": np.random.default_rng(seed).uniform(-2.0, 2.0, 4)}] for seed in range(5)]
+        runs = [minimized(CMAES(space, seed=seed, initial=start), cost) for seed, start in enumerate(starts)]
+        assert all(best <= 1e-8 for best, _ in runs)
+        return float(np.median([count for _, count in runs]))
+
+    along = spent(np.eye(4))
+    for seed in range(3):
+        assert spent(ortho_group.rvs(4, random_state=seed)) == pytest.approx(along, rel=0.15)
+
+
+def test_beyond_five_hundred_dimensions_only_variances_are_learnt() -> None:
+    """So that time and memory of a generation grow with the dimensions, and not with their square."""
+    for dimension, diagonal in ((499, False), (500, True)):
+        optimizer = CMAES(ParameterSpace(x=Real(-5.0, 5.0, shape=dimension)), seed=1)
+        individuals = optimizer.ask()
+        optimizer.tell(individuals, [sphere(one["x"]) for one in individuals])
+        assert np.isclose(optimizer.report()["axis_ratio"], 1.0) == diagonal  # variances are in the scaling
 
 
 def test_one_dimension_converges() -> None:

@@ -256,16 +256,6 @@ def test_an_archive_that_differs_is_an_error_and_can_be_learnt_from() -> None:
     np.testing.assert_allclose(optimizer.report()["mean"], PLANE.encode(archive[:2]).mean(axis=0))
 
 
-def test_ten_thousand_evaluations_replay_in_seconds() -> None:
-    space, rng = ParameterSpace(x=Real(-5.0, 5.0, shape=20)), np.random.default_rng(1)
-    optimizer = CrossEntropy(space, seed=1, distribution="mixture", tolx=0.0, tolfun=0.0)
-    begin = time.perf_counter()
-    for _ in range(200):
-        individuals = optimizer.ask()
-        optimizer.tell(individuals, rng.random(len(individuals)))
-    assert time.perf_counter() - begin < 20.0  # expectation maximization takes most of it
-
-
 def test_a_mixture_without_scikit_learn_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name == "sklearn" or name.startswith("sklearn.")]:
         monkeypatch.delitem(sys.modules, name)

@@ -1,5 +1,4 @@
 import math
-import time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +9,7 @@ from l2l.individual import Individual
 from l2l.optimizers import DifferentialEvolution
 from l2l.optimizers.success_history import SuccessHistory, lehmer_mean
 from l2l.space import Categorical, Fixed, Integer, ParameterSpace, Real
-from l2l.testing.optimizers import OptimizerContract, archived
+from l2l.testing.optimizers import OptimizerContract
 
 SPACE = ParameterSpace(
     x=Real(-5.0, 5.0, shape=4), n=Integer(0, 10, shape=3), k=Integer(1, 1000, log=True), model=Categorical(*"abcd")
@@ -241,27 +240,6 @@ def test_an_archive_that_differs_is_an_error_and_can_be_learnt_from() -> None:
         optimizer.tell(archive, costs)
         assert optimizer.report()["best_cost"] == min(costs)
     optimizer.tell(optimizer.ask(), [1.0] * 4)
-
-
-@STEADY
-def test_ten_thousand_archived_evaluations_replay_in_seconds(steady_state: bool) -> None:
-    space = ParameterSpace(x=Real(-5.0, 5.0, shape=10))
-    original = DifferentialEvolution(space, seed=1, steady_state=steady_state, population=100)
-    history = []
-    for _ in range(1000 if steady_state else 100):
-        individuals = list(original.ask(10 if steady_state else None))
-        costs = [sphere(one) for one in individuals]
-        original.tell(individuals, costs)
-        history.append((archived(space, individuals), costs))
-    replayed = DifferentialEvolution(space, seed=1, steady_state=steady_state, population=100)
-    started = time.process_time()
-    for individuals, costs in history:
-        replayed.reask(individuals)
-        replayed.tell(individuals, costs)
-    assert time.process_time() - started < 20.0
-    assert replayed.replayed_difference == 0.0
-    n = 10 if steady_state else None
-    assert list(replayed.ask(n)) == list(original.ask(n))
 
 
 @pytest.mark.parametrize(

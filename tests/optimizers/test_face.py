@@ -148,15 +148,6 @@ def test_constraints_are_met_by_drawing_anew() -> None:
         optimizer.tell(individuals, [one["decay"] - one["rise"] for one in individuals])
 
 
-def test_ten_thousand_evaluations_replay_in_seconds() -> None:
-    optimizer, rng = FACE(ParameterSpace(x=Real(0.0, 1.0, shape=20)), seed=1, patience=10**6), np.random.default_rng(1)
-    begin = time.perf_counter()
-    for _ in range(250):
-        individuals = optimizer.ask()
-        optimizer.tell(individuals, rng.random(len(individuals)))
-    assert time.perf_counter() - begin < 5.0
-
-
 @pytest.mark.parametrize(
     ("options", "named"),
     [

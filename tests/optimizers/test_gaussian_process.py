@@ -1,5 +1,4 @@
 import math
-import time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -120,18 +119,6 @@ def test_failed_and_extreme_costs_are_cut() -> None:
     assert np.isfinite(values).all()
     assert values[3] == values[4] == values.max()
     assert (standardized(np.array([3.0, 3.0, math.inf])) == 0.0).all()
-
-
-def test_ten_thousand_archived_evaluations_replay_in_seconds() -> None:
-    rng = np.random.default_rng(1)
-    archive = PLANE.sample(10_000, rng)
-    optimizer = GaussianProcess(PLANE, seed=1, population=100, startup=1, points=100)
-    archive[0] = optimizer._design[0]
-    started = time.process_time()
-    for start in range(0, 10_000, 100):
-        optimizer.reask(archive[start : start + 100])
-        optimizer.tell(archive[start : start + 100], rng.random(100))
-    assert time.process_time() - started < 5.0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
 import math
-import time
 from typing import Any
 
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 
 from l2l.errors import NotFoundError, OptionError, ReplayError
 from l2l.individual import Individual
-from l2l.optimizers import CMAES, DifferentialEvolution, GridSearch, Islands, RandomSearch
+from l2l.optimizers import CMAES, DifferentialEvolution, GridSearch, Islands
 from l2l.space import ParameterSpace, Real
 from l2l.testing.optimizers import OptimizerContract, archived, run, same_report
 from l2l.values import Results
@@ -199,18 +198,6 @@ def test_an_archive_that_differs_is_an_error_and_can_be_learnt_from() -> None:
     assert {one["x"].tobytes() for one in archive} & {one["x"].tobytes() for one in optimizer.ask()}
     with pytest.raises(ReplayError, match="individuals"):
         Islands(SPACE, seed=1, islands=2).reask(archive[:3])
-
-
-def test_ten_thousand_archived_evaluations_replay_in_seconds() -> None:
-    original = Islands(SPACE, seed=1, optimizer={"name": RandomSearch, "population": 25}, islands=4)
-    history = [(archived(SPACE, one), costs) for one, costs in run(original, 100)]
-    replayed = Islands(SPACE, seed=1, optimizer={"name": RandomSearch, "population": 25}, islands=4)
-    started = time.process_time()
-    for individuals, costs in history:
-        replayed.reask(individuals)
-        replayed.tell(individuals, costs)
-    assert time.process_time() - started < 20.0
-    assert list(replayed.ask()) == list(original.ask())
 
 
 def test_where_everything_fails_nothing_migrates() -> None:

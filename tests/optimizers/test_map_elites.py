@@ -1,6 +1,5 @@
 import importlib.util
 import math
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from l2l.errors import MissingPart, OptionError, ReplayError
 from l2l.individual import Individual
 from l2l.optimizers import MapElites
 from l2l.space import Categorical, Fixed, Integer, ParameterSpace, Real
-from l2l.testing.optimizers import OptimizerContract, archived
+from l2l.testing.optimizers import OptimizerContract
 from l2l.values import Results
 
 PLANE = ParameterSpace(x=Real(-1.0, 1.0, shape=4))
@@ -196,25 +195,6 @@ def test_an_archive_that_differs_is_an_error_and_can_be_learnt_from() -> None:
         optimizer.tell(individuals, costs, results)
     assert {one.individual for one in optimizer.elites} == {one.individual for one in other.elites}
     illuminate(optimizer, 3)
-
-
-@EMITTERS
-def test_ten_thousand_archived_evaluations_replay_in_seconds(emitter: Any) -> None:
-    original = made(emitter)
-    history = []
-    for _ in range(100):
-        individuals = list(original.ask())
-        told = plane(individuals)
-        original.tell(individuals, *told)
-        history.append((archived(PLANE, individuals), told))
-    replayed = made(emitter)
-    started = time.process_time()
-    for individuals, told in history:
-        replayed.reask(individuals)
-        replayed.tell(individuals, *told)
-    assert time.process_time() - started < 20.0
-    assert replayed.replayed_difference == 0.0
-    assert list(replayed.ask()) == list(original.ask())
 
 
 def test_without_pyribs_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

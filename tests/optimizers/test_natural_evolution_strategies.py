@@ -1,5 +1,4 @@
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -238,19 +237,6 @@ def test_an_archive_that_differs_is_an_error_and_can_be_learnt_from() -> None:
         optimizer.reask(archive)
     optimizer.tell(archive, [float(one["x"][0]) for one in archive])
     assert (np.asarray(optimizer.report()["mean"]) < 0.5).all()
-
-
-@pytest.mark.parametrize("kind", ["exponential", "separable"])
-def test_ten_thousand_evaluations_replay_in_seconds(kind: Any) -> None:
-    space = ParameterSpace(x=Real(-5.0, 5.0, shape=20))
-    rng = np.random.default_rng(1)
-    optimizer = NaturalEvolutionStrategies(space, seed=1, kind=kind, tolfun=0.0, tolx=0.0)
-    begin, count = time.perf_counter(), 0
-    while count < 10_000:
-        individuals = list(optimizer.ask())
-        optimizer.tell(individuals, rng.random(len(individuals)))
-        count += len(individuals)
-    assert time.perf_counter() - begin < 5.0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
 import math
-import time
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from l2l.optimizers.hypervolume import Hypervolume
 from l2l.optimizers.nsga3 import directions_for
 from l2l.optimizers.pareto import ParetoOptimizer
 from l2l.space import Categorical, Fixed, Integer, ParameterSpace, Real
-from l2l.testing.optimizers import OptimizerContract, archived
+from l2l.testing.optimizers import OptimizerContract
 
 SPACE = ParameterSpace(
     x=Real(-5.0, 5.0, shape=4), n=Integer(0, 10, shape=3), k=Integer(1, 1000, log=True), model=Categorical(*"abcd")
@@ -228,26 +227,6 @@ def test_an_archive_that_differs_is_an_error_and_can_be_learnt_from(cls: Any) ->
 def test_where_nothing_varies_there_is_one_individual(cls: Any) -> None:
     optimizer = evolve(cls(ParameterSpace(x=Fixed(1.0)), seed=1, population=4), 3, lambda one: [one["x"], 0.0])
     assert optimizer.report()["front"] == 1.0
-
-
-@BOTH
-def test_ten_thousand_archived_evaluations_replay_in_seconds(cls: Any) -> None:
-    space = ParameterSpace(x=Real(0.0, 1.0, shape=10))
-    original = cls(space, seed=1, population=100)
-    history = []
-    for _ in range(100):
-        individuals = list(original.ask())
-        costs = np.array([(one["x"][0], ((one["x"] - 0.5) ** 2).sum()) for one in individuals])
-        original.tell(individuals, costs)
-        history.append((archived(space, individuals), costs))
-    replayed = cls(space, seed=1, population=100)
-    started = time.process_time()
-    for individuals, costs in history:
-        replayed.reask(individuals)
-        replayed.tell(individuals, costs)
-    assert time.process_time() - started < 20.0
-    assert replayed.replayed_difference == 0.0
-    assert list(replayed.ask()) == list(original.ask())
 
 
 @pytest.mark.parametrize(

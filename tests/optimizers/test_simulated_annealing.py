@@ -9,7 +9,8 @@ from l2l.errors import OptionError
 from l2l.individual import Individual
 from l2l.optimizers import SimulatedAnnealing
 from l2l.optimizers.cooling import SCHEDULES, ScheduleName
-from l2l.optimizers.moves import Moves, reflected
+from l2l.optimizers.moves import Moves
+from l2l.optimizers.unit_cube import reflected
 from l2l.space import Categorical, Integer, ParameterSpace, Real
 from l2l.testing.optimizers import OptimizerContract
 

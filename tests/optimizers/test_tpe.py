@@ -1,7 +1,6 @@
 import builtins
 import logging
 import math
-import time
 import warnings
 from typing import Any, ClassVar
 
@@ -104,19 +103,6 @@ def test_failures_are_avoided_and_never_among_the_best() -> None:
     report = optimizer.report()
     assert report["told"] == 60
     assert report["failed"] > 0
-
-
-@pytest.mark.slow
-def test_ten_thousand_archived_evaluations_replay_in_seconds() -> None:
-    rng = np.random.default_rng(1)
-    archive = PLANE.sample(10_000, rng)
-    optimizer = TPE(PLANE, seed=1, population=100, startup=1)
-    archive[0] = optimizer._design[0]
-    started = time.process_time()
-    for start in range(0, 10_000, 100):
-        optimizer.reask(archive[start : start + 100])
-        optimizer.tell(archive[start : start + 100], rng.random(100))
-    assert time.process_time() - started < 30.0
 
 
 def test_an_archive_whose_design_differs_is_an_error() -> None:
