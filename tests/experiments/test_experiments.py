@@ -19,6 +19,9 @@ SHORTENED = {
     "arbor-cell-front.yaml": ["optimizer.population=4"],
     "neuron-cell.yaml": ["optimizer.population=4"],
     "learning-sinusoids.yaml": ["optimizee.train_tasks=10", "optimizee.test_tasks=20", "optimizer.population=4"],
+    "cartpole.yaml": ["optimizee.episodes=1", "optimizer.population=4"],
+    "mountain-car.yaml": ["optimizee.episodes=1", "optimizer.population=4"],
+    "mountain-car-spiking.yaml": ["optimizee.episodes=1", "optimizer.population=2"],
     "nest-plasticity.yaml": ["optimizee.presentations=9", "optimizee.test_tasks=2", "optimizer.population=4"],
 }
 """Experiments on simulators → what makes two generations of them quick enough for a test."""
