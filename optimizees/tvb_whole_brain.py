@@ -80,7 +80,7 @@ class WholeBrain(TvbOptimizee):
         *,
         target: str = "reference",
         reference: Path | None = None,
-        reference_coupling: float = 0.27,
+        reference_coupling: float = 0.8,
         reference_speed: float = 4.0,
         reference_runs: int = 4,
         reference_seed: int = 1,
@@ -91,9 +91,9 @@ class WholeBrain(TvbOptimizee):
         coupling: str = "Linear",
         monitor: str = "TemporalAverage",
         period: float = 4.0,
-        noise: float | Sequence[float] = 0.05,
+        noise: float | Sequence[float] = 0.2,
         dt: float = 1.0,
-        duration: float = 4000.0,
+        duration: float = 8000.0,
         warmup: float = 500.0,
         keep_fc: bool = False,
     ) -> None:
@@ -111,7 +111,7 @@ class WholeBrain(TvbOptimizee):
         for one in np.atleast_1d(noise):
             check_number(self, "noise", float(one), least=0.0)
         self.space = ParameterSpace(
-            coupling=Real(0.0, 1.0, default=0.1), speed=Real(1.0, 20.0, log=True, unit="mm/ms", default=3.0)
+            coupling=Real(0.0, 1.5, default=0.3), speed=Real(1.0, 20.0, log=True, unit="mm/ms", default=3.0)
         )
         self.observables = {
             "structure": Observable(),
