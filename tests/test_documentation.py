@@ -166,6 +166,29 @@ def test_what_other_pages_do_with_these_runs_works(walked: Path, name: str) -> N
     assert walk(MANUAL / name, walked)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_learning_to_learn_can_be_followed(repository: Path, tmp_path: Path) -> None:
+    page = MANUAL / "learning-to-learn.md"
+    shown = [yaml.safe_load(one.text) for one in blocks_of(page, "yaml")]
+    shorter = {
+        "learning-sinusoids": {"train_tasks": 5, "test_tasks": 5},
+        "nest-plasticity": {"train_tasks": 1, "test_tasks": 1, "presentations": 9},
+    }
+    (tmp_path / "experiments").mkdir()
+    for name, options in shorter.items():
+        experiment = yaml.safe_load((repository / f"experiments/{name}.yaml").read_text())
+        assert experiment in shown
+        experiment["optimizee"] |= options
+        experiment["stop"], experiment["validate"] = {"generations": 2}, {"trials": 1}
+        (tmp_path / f"experiments/{name}.yaml").write_text(yaml.safe_dump(experiment))
+    printed = walk(page, tmp_path)
+    held_out = float(re.search(r"has loss (\S+)", printed[0])[1])  # type: ignore[index]
+    assert held_out < float(printed[1]) / 10
+    for figure in re.findall(r"images/(\S+)\)", page.read_text()):
+        assert (tmp_path / figure).stat().st_size > 5000
+
+
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
@@ -266,10 +289,11 @@ def sections_of(page: Path) -> dict[str, list[list[str]]]:
         ("optimizer", "grid", "Grid"),
         ("optimizer", "random", "Random search"),
         ("optimizee", "command", "Options"),
+        ("optimizee", "netlogo", "Options"),
     ],
 )
 def test_all_options_of_plugins_are_listed_with_their_defaults(kind: str, name: str, heading: str) -> None:
-    page = MANUAL / ("optimizers.md" if kind == "optimizer" else "command.md")
+    page = MANUAL / ("optimizers.md" if kind == "optimizer" else f"{name}.md")
     shown = {row[0].strip("`"): row[1].strip("`") for row in sections_of(page)[heading]}
     plugin = registry.resolve(kind, name)
     assert isinstance(plugin, type)

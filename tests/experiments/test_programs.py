@@ -1,6 +1,7 @@
 """The experiments on a program in C and on a model in NetLogo, as they ship."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import l2l
 from l2l.cli import main
@@ -18,6 +20,12 @@ TRUTH = {"a": 0.7, "b": 0.8, "tau": 12.5, "current": 0.5}
 @pytest.fixture(autouse=True)
 def _copy(repository: Path, tmp_path: Path) -> None:
     shutil.copytree(repository / "experiments", tmp_path / "experiments", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+@pytest.mark.parametrize(("page", "name"), [("command.md", "c-program.yaml"), ("netlogo.md", "ants.yaml")])
+def test_the_manual_shows_what_ships(repository: Path, page: str, name: str) -> None:
+    shown = re.findall(r"^```yaml\n(.*?)^```", (repository / "docs" / page).read_text(), re.MULTILINE | re.DOTALL)
+    assert yaml.safe_load(Path("experiments", name).read_text()) in [yaml.safe_load(one) for one in shown]
 
 
 @pytest.mark.slow
