@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from l2l.optimizees.nest_balanced_network import BalancedNetwork
     from l2l.optimizees.nest_plasticity import PlasticityLearner
     from l2l.optimizees.netlogo import NetLogoOptimizee
+    from l2l.optimizees.nest_reservoir import SpikingReservoir
+    from l2l.optimizees.nest_structural_plasticity import StructuralPlasticity
     from l2l.optimizees.neuron import NeuronOptimizee
     from l2l.optimizees.neuron_cell import NeuronCell
     from l2l.optimizees.tvb import TvbOptimizee
@@ -32,6 +34,8 @@ __all__ = [
     "NeuronCell",
     "NeuronOptimizee",
     "PlasticityLearner",
+    "SpikingReservoir",
+    "StructuralPlasticity",
     "TestFunction",
     "TvbOptimizee",
     "WholeBrain",
@@ -50,6 +54,8 @@ _MODULES = {
     "NeuronCell": "neuron_cell",
     "NeuronOptimizee": "neuron",
     "PlasticityLearner": "nest_plasticity",
+    "SpikingReservoir": "nest_reservoir",
+    "StructuralPlasticity": "nest_structural_plasticity",
     "TestFunction": "function",
     "TvbOptimizee": "tvb",
     "WholeBrain": "tvb_whole_brain",

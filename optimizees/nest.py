@@ -125,6 +125,8 @@ class NestOptimizee(Simulator):
     def run(self, duration: float, neurons: Any = None) -> None:
         """Simulate, chunk by chunk where neurons are watched, so that an explosion ends before it costs time.
 
+        Where NEST rewires a network, another length of chunks is another realization of the seed.
+
         Args:
             duration: In ms, rounded to the resolution.
             neurons: Those whose number turns spikes into a rate (all that spike, parrots too, count); None watches

@@ -40,6 +40,11 @@ class Noise:
         if not positive:
             raise OptionError(f"EnsembleKalman: option 'noise': expected positive (definite) numbers, got {noise!r}")
 
+    @property
+    def correlated(self) -> bool:
+        """Whether it is given as a covariance."""
+        return self._covariance is not None
+
     def whitened(self, residuals: Floats, part: NDArray[np.intp]) -> Floats:
         """Residuals (n, m) of some data in units in which their noise is standard normal.
 

@@ -23,6 +23,12 @@ SHORTENED = {
     "mountain-car.yaml": ["optimizee.episodes=1", "optimizer.population=4"],
     "mountain-car-spiking.yaml": ["optimizee.episodes=1", "optimizer.population=2"],
     "nest-plasticity.yaml": ["optimizee.presentations=9", "optimizee.test_tasks=2", "optimizer.population=4"],
+    "digits.yaml": [
+        "optimizee={name: nest-reservoir, n_reservoir: 30, n_training: 40, n_test: 10, batch: 10}",
+        "optimizer.population=4",
+        "optimizer.size=100",
+    ],
+    "structural-plasticity.yaml": ["optimizee.growth=1000", "optimizee.duration=1000", "optimizer.population=4"],
 }
 """Experiments on simulators → what makes two generations of them quick enough for a test."""
 
