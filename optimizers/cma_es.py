@@ -17,7 +17,16 @@ from l2l.errors import OptionError, ReplayError
 from l2l.individual import Individual
 from l2l.optimizer import Optimizer
 from l2l.optimizers.options import at_least, within
-from l2l.optimizers.pycma import Floats, LeastSteps, axes_of, behind_all, mean_of, started, why_stopped
+from l2l.optimizers.pycma import (
+    DIAGONAL_FROM,
+    Floats,
+    LeastSteps,
+    axes_of,
+    behind_all,
+    mean_of,
+    started,
+    why_stopped,
+)
 from l2l.optimizers.quadratic_model import FULL_UNTIL, QuadraticModel
 from l2l.space import Categorical, ParameterSpace
 from l2l.values import Results
@@ -195,12 +204,14 @@ class CMAES(Optimizer):
 
     def report(self) -> Mapping[str, float | Floats]:
         """Step size, mean (d,) and standard deviations (d,) in the unit cube, longest to shortest axis, best cost."""
-        axes = np.asarray(self._strategy.D, dtype=np.float64)
+        deviations = np.asarray(self._strategy.stds, dtype=np.float64)
+        diagonal = self.space.dimension >= DIAGONAL_FROM
+        axes = deviations if diagonal else np.asarray(self._strategy.D, dtype=np.float64)
         return {
             "sigma": float(self._strategy.sigma),
             "axis_ratio": float(axes.max() / axes.min()),
             "mean": mean_of(self._strategy),
-            "deviations": np.asarray(self._strategy.stds, dtype=np.float64),
+            "deviations": deviations,
             "restarts": float(self._restarts.count),
             "best_cost": self._best if math.isfinite(self._best) else math.nan,
         }

@@ -54,6 +54,20 @@ def test_the_archive_says_by_its_exit_code_whether_budgets_are_kept(benchmarks: 
     assert len(missing) == 1 and "kept" in missing[0]
 
 
+@pytest.mark.parametrize(("tighten", "code", "verdict"), [("1e-6", 0, "kept"), ("1e9", 1, "BROKEN")])
+def test_ask_and_tell_says_by_its_exit_code_whether_budgets_are_kept(
+    benchmarks: Path, tighten: str, code: int, verdict: str
+) -> None:
+    options = ["--dimensions", "5", "500", "--repeats", "1", "--tighten", tighten]
+    command = [sys.executable, str(benchmarks / "ask_tell.py"), "--only", "cma-es", "sobol"]
+    done = subprocess.run(command + options, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if line[:1] == "|"]
+    small, wide = [row for row in rows if row[0] == "cma-es"]
+    assert small[-1].startswith(verdict) and wide[-1].startswith(verdict)
+    assert [row[-1] for row in rows if row[0] == "sobol"] == ["beside scipy"] * 2
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_all_that_needs_no_peer_is_measured(benchmarks: Path) -> None:
