@@ -223,7 +223,7 @@ def _tagged(column: NDArray[Any]) -> NDArray[np.uint8]:
     """(n, …) canonical bytes of numbers, or of arrays of numbers."""
     tag = b"f" if column.dtype.kind == "f" else b"i"
     if column.ndim > 1:
-        tag = tag.upper() + json.dumps(column.shape[1:]).encode()
+        tag = tag.upper() + _shape_bytes(column.shape[1:])
     raw = (np.ascontiguousarray(column) + column.dtype.type(0)).view(np.uint8)
     tagged = np.empty((len(column), len(tag) + raw.size // len(column)), dtype=np.uint8)
     tagged[:, : len(tag)] = np.frombuffer(tag, dtype=np.uint8)
@@ -259,11 +259,16 @@ def _name_bytes(name: str) -> bytes:
     return len(raw).to_bytes(4, "little") + raw
 
 
+@lru_cache(maxsize=256)
+def _shape_bytes(shape: tuple[int, ...]) -> bytes:
+    return json.dumps(shape).encode()
+
+
 def _value_bytes(value: Any) -> bytes:
     if type(value) is float:
         return struct.pack("<cd", b"f", value + 0.0)
     if isinstance(value, np.ndarray):
-        shape = json.dumps(value.shape).encode()
+        shape = _shape_bytes(value.shape)
         if value.dtype.kind == "f":
             return b"F" + shape + (value + 0.0).astype("<f8").tobytes()
         return b"I" + shape + value.astype("<i8").tobytes()
