@@ -18,6 +18,7 @@ from l2l.errors import MissingPart, NotFoundError, OptionError
 from l2l.optimizees import NetLogoOptimizee
 from l2l.optimizees.netlogo_file import declared_globals, interface_globals, literal
 from l2l.optimizees.netlogo_java import installed_jar
+from l2l.provenance import fingerprint
 from l2l.space import Categorical, ParameterSpace, Real
 
 HERE = Path(__file__).parent / "netlogo"
@@ -138,6 +139,11 @@ def test_numbers_truth_values_texts_and_lists_go_in(ask: Ask) -> None:
     assert fitness == 3.0
     assert observables.pop("nested") == [[1.0, 2.5, 3.0], [0.0, 1.0, 2.0]]
     assert observables == {"loud": False, "calm": True, "same": True, "trail": [1.0, 2.5, 3.0], "whole": 4}
+
+
+def test_a_value_may_lie_beyond_the_ends_of_a_slider(ask: Ask) -> None:
+    found = ask(({"drift": 0.0, "start": 50.0}, 1), parameters={"drift": 0.0, "start": {"low": 0, "high": 99}}, **STILL)
+    assert outcome(found)[0] == 50.0
 
 
 def test_a_truth_value_is_a_fitness_and_an_agent_is_none(ask: Ask) -> None:
@@ -281,6 +287,20 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         model(files=[tmp_path / "absent.nls"])
 
 
+def test_the_content_of_the_model_and_of_its_files_is_part_of_it(tmp_path: Path) -> None:
+    copy, table = tmp_path / "walk.nlogo", tmp_path / "table.txt"
+
+    def digest(code: str, content: str) -> str:
+        copy.write_text(WALK.read_text().replace("tick\n", code))
+        table.write_text(content)
+        return fingerprint(model(model=copy, files=[table])).digest
+
+    first = digest("tick\n", "1 2")
+    assert digest("tick ;\n", "1 2") != first
+    assert digest("tick\n", "1 3") != first
+    assert digest("tick\n", "1 2") == first
+
+
 # --- what is missing ---
 
 
@@ -362,6 +382,7 @@ def run(home: Path, directory: str, *words: str, **experiment: Any) -> l2l.Traje
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", ["old", *REAL])
 def test_any_launcher_gives_the_same_run(name: str, homes: dict[str, Path]) -> None:
     optimizer = {"name": "genetic-algorithm", "population": 8}

@@ -28,7 +28,16 @@ def test_a_wrong_name_says_what_there_is() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["function", "command", "nest", "nest_balanced_network", "learning", "learning_sinusoids", "nest_plasticity"],
+    [
+        "function",
+        "command",
+        "nest",
+        "nest_balanced_network",
+        "learning",
+        "learning_sinusoids",
+        "nest_plasticity",
+        "netlogo_file",
+    ],
 )
 def test_examples_in_docstrings_are_right(module: str) -> None:
     result = doctest.testmod(importlib.import_module(f"l2l.optimizees.{module}"))
