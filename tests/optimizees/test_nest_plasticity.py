@@ -69,7 +69,7 @@ def test_without_reward_nothing_is_learned_and_with_it_something_is() -> None:
     idle = model.space.individual(LEARNS | {"A_plus": 0.5, "expected": 0.0})
     found = model.simulate(rewarded, Trial(rewarded, entropy=3))
     curve = found.observables["curve"]
-    assert curve[-3:].mean() > 0.6 > 0.5 > curve[0]
+    assert curve[0] < 0.5 and curve[-3:].mean() > 0.6
     assert found.fitness["loss"] == pytest.approx(1.0 - curve[-3:].mean())
     assert abs(model.simulate(idle, Trial(idle, entropy=3)).observables["curve"].mean() - 1 / 3) < 0.12
 
