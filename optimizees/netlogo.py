@@ -162,15 +162,20 @@ class NetLogoOptimizee(Simulator):
         self.command(f"{early}\n{self.setup_text}\n{after}")
         self._check_cleared(individual)
 
-    def measure(self, individual: Individual, trial: Trial) -> Outcome:
+    def measure(
+        self, individual: Individual, trial: Trial
+    ) -> float | tuple[float, ...] | Mapping[str, float] | Outcome:
         """Run the ticks and ask the reporters.
 
         Raises:
             Invalid: A reporter of `invalid` is true.
+            NetLogoError: The model fails.
         """
         series = self._run()
-        for reason, holds in zip(self.invalid, self.reports(list(self.invalid.values())), strict=True):
-            if holds is True:
+        for (reason, text), holds in zip(self.invalid.items(), self.reports(list(self.invalid.values())), strict=True):
+            if not isinstance(holds, bool):
+                raise NetLogoError(f"{text}: expected true or false, got {holds!r}")
+            if holds:
                 raise Invalid(reason)
         once = [name for name, one in self._reporters.items() if one.every is None]
         found = dict(zip(once, self.reports([self._reporters[name].text for name in once]), strict=True)) | series

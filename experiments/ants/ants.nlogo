@@ -32,8 +32,8 @@ end
 ;; A disc of food at a random place around the nest, which is at the origin.
 to add-source
   let bearing random-float 360
-  let range 10 + random-float 12
-  ask patch (range * sin bearing) (range * cos bearing) [
+  let reach 10 + random-float 12
+  ask patch (reach * sin bearing) (reach * cos bearing) [
     ask patches in-radius 2 [
       set food food + 6
       set remaining remaining + 6

@@ -181,6 +181,13 @@ def test_a_reporter_makes_a_trial_invalid(ask: Ask) -> None:
     assert [(one["status"], one["message"]) for one in found["trials"]] == [("INVALID", "fell off"), ("OK", "")]
 
 
+@pytest.mark.parametrize("options", [{"invalid": {"far": "place"}}, {"until": "place"}])
+def test_a_condition_is_true_or_false(ask: Ask, options: dict[str, Any]) -> None:
+    found = ask(({"drift": 0.5}, 1), **options, **STILL)["trials"][0]
+    assert found["status"] == "FAILED"
+    assert re.search("true or false, got 3.0|TRUE/FALSE", found["message"])
+
+
 @pytest.mark.parametrize("reopen", [False, True])
 def test_the_seed_decides_whatever_ran_before(ask: Ask, reopen: bool) -> None:
     trial, other = ({"drift": 0.5}, 7), ({"drift": -0.5}, 8)
