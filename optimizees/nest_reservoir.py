@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import Invalid, OptionError
+from l2l.errors import OptionError
 from l2l.individual import Individual
 from l2l.optimizees.nest import NestOptimizee
 from l2l.optimizees.simulator import check_number, imported
@@ -99,7 +99,6 @@ class SpikingReservoir(NestOptimizee):
     """
 
     objectives = (Minimize("error"),)
-    max_rate = 450.0
 
     def __init__(
         self,
@@ -176,10 +175,7 @@ class SpikingReservoir(NestOptimizee):
             )
             nest.Connect(source, neuron)
         reservoir, recorder = self._reservoir(input_neurons)
-        try:
-            self.run(len(images) * self.period, reservoir)
-        except Invalid as error:
-            raise OptionError(f"SpikingReservoir: with these weights the reservoir is {error}") from None
+        self.run(len(images) * self.period)
         return self._by_image(recorder.events, int(reservoir[0].global_id), len(images))
 
     def _reservoir(self, input_neurons: Any) -> tuple[Any, Any]:

@@ -179,7 +179,8 @@ class StructuralPlasticity(NestOptimizee):
         second = np.ceil(times / BIN - 1e-9).astype(np.int64) - 1
         population = (senders > self.sizes[0]).astype(np.int64)  # neurons are numbered from 1
         counts = np.bincount(population * bins + second, minlength=2 * bins).reshape(2, bins)
-        return counts / self.sizes[:, None] / (BIN / 1000.0)
+        rates: NDArray[np.float64] = counts / self.sizes[:, None] / (BIN / 1000.0)
+        return rates
 
     def _synapses(self) -> NDArray[np.int64]:
         elements = [population.synaptic_elements for population in self.populations]
