@@ -182,10 +182,18 @@ def test_learning_to_learn_can_be_followed(repository: Path, tmp_path: Path) -> 
         experiment["optimizee"] |= options
         experiment["stop"], experiment["validate"] = {"generations": 2}, {"trials": 1}
         (tmp_path / f"experiments/{name}.yaml").write_text(yaml.safe_dump(experiment))
-    printed = walk(page, tmp_path)
+    text = page.read_text()
+    for long, short in (
+        ("PlasticityLearner()", "PlasticityLearner(test_tasks=2)"),
+        ('"generations": 20', '"generations": 2'),
+    ):
+        assert long in text
+        text = text.replace(long, short)
+    (tmp_path / page.name).write_text(text)
+    printed = walk(tmp_path / page.name, tmp_path)
     held_out = float(re.search(r"has loss (\S+)", printed[0])[1])  # type: ignore[index]
     assert held_out < float(printed[1]) / 10
-    for figure in re.findall(r"images/(\S+)\)", page.read_text()):
+    for figure in re.findall(r"images/(\S+)\)", text):
         assert (tmp_path / figure).stat().st_size > 5000
 
 
