@@ -138,6 +138,20 @@ class CellFit(Simulator):
         """What is to be reproduced, (currents, samples), mV; known once the optimizee is set up."""
         return self._reference
 
+    def response(self, individual: Mapping[str, float]) -> Floats:
+        """What the cell answers with an individual's parameters, for plots: (currents, samples), mV.
+
+        Raises:
+            Invalid: The simulation diverged.
+        """
+        if not self._ready:
+            self.setup()
+        cell = self.space.individual(individual)
+        trial = Trial(cell)
+        self.reset(trial)
+        self.set_parameters(cell, trial)
+        return self._checked(cell, trial)
+
     def measure(self, individual: Individual, trial: Trial) -> Outcome:
         """Simulate the steps and compare them with the reference."""
         voltages = self._checked(individual, trial)
@@ -171,10 +185,7 @@ class CellFit(Simulator):
 
     def _prepare(self) -> None:
         if self._truth is not None:
-            trial = Trial(self._truth)
-            self.reset(trial)
-            self.set_parameters(self._truth, trial)
-            self._reference = self._checked(self._truth, trial)
+            self._reference = self.response(self._truth)
         rows = [measured(trace) for trace in self._traces(self._reference)]
         shown = {name: np.array([row[name] for row in rows]) for name in self.spreads}
         absent = [name for name, values in shown.items() if np.isnan(values).all()]

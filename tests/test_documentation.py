@@ -1,11 +1,14 @@
 """The manual is true: its examples run, its tables name what there is, its commands are commands."""
 
+import difflib
 import inspect
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from difflib import ndiff
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +22,7 @@ from l2l import registry
 from l2l.cli.main import COMMANDS, FAILED, FINISHED, STOPPED, WRONG
 from l2l.cli.parser import Parser, build, parse
 from l2l.experiment.experiment import MAY_CHANGE
+from l2l.optimizees.features import FEATURES
 from l2l.plugin import describe_options
 
 MANUAL = Path(__file__).parent.parent / "docs"
@@ -195,6 +199,88 @@ def test_learning_to_learn_can_be_followed(repository: Path, tmp_path: Path) -> 
     assert held_out < float(printed[1]) / 10
     for figure in re.findall(r"images/(\S+)\)", text):
         assert (tmp_path / figure).stat().st_size > 5000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_fit_of_a_cell_can_be_followed(repository: Path, tmp_path: Path) -> None:
+    shutil.copytree(repository / "experiments/cell", tmp_path / "experiments/cell")
+    (shown,) = (yaml.safe_load(one.text) for one in blocks_of(MANUAL / "cell-fit.md", "yaml"))
+    for name, optimizee in (
+        ("arbor-cell", "arbor-cell"),
+        ("neuron-cell", "neuron-cell"),
+        ("arbor-cell-front", "arbor-cell"),
+    ):
+        experiment = yaml.safe_load((repository / f"experiments/{name}.yaml").read_text())
+        assert name == "arbor-cell-front" or experiment == shown | {
+            "optimizee": shown["optimizee"] | {"name": optimizee}
+        }
+        experiment["optimizer"]["population"], experiment["stop"] = 4, {"generations": 2}
+        (tmp_path / f"experiments/{name}.yaml").write_text(yaml.safe_dump(experiment))
+    walk(MANUAL / "cell-fit.md", tmp_path)
+    assert (tmp_path / "cell-fit.png").stat().st_size > 5000
+    listed = {row[0].strip("`"): (row[1], float(row[2])) for row in table_of(MANUAL / "cell-fit.md", "feature")}
+    assert listed == {name: (one.unit, one.spread) for name, one in FEATURES.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_arbor_script_becomes_an_optimizee_in_under_thirty_lines(tmp_path: Path) -> None:
+    page = MANUAL / "tutorial-arbor.md"
+    script, model = (
+        [line.strip() for line in one.text.splitlines() if line.strip()] for one in blocks_of(page, "python")[:2]
+    )
+    added = [line for line in difflib.ndiff(script, model) if line.startswith("+ ")]
+    assert f"{len(added)} of its lines change or are new" in page.read_text()
+    assert len(added) < 30
+    printed = walk(page, tmp_path)
+    rate = float(printed[0].split()[-1])
+    assert f"It fires at {rate:.0f} spikes/s" in page.read_text()
+    assert "finished: target 0.1 reached" in printed[1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_whole_brain_can_be_followed(repository: Path, tmp_path: Path) -> None:
+    shown = [yaml.safe_load(one.text) for one in blocks_of(MANUAL / "whole-brain.md", "yaml")]
+    (tmp_path / "experiments").mkdir()
+    for name in ("whole-brain-grid", "whole-brain"):
+        experiment = yaml.safe_load((repository / f"experiments/{name}.yaml").read_text())
+        assert experiment in shown
+        experiment["optimizee"] |= {"duration": 100.0, "warmup": 20.0, "reference_runs": 1}
+        experiment["optimizer"] |= {"points": 2} if name == "whole-brain-grid" else {"population": 4}
+        experiment["validate"] = {"trials": 1}
+        (tmp_path / f"experiments/{name}.yaml").write_text(yaml.safe_dump(experiment))
+    text = (MANUAL / "whole-brain.md").read_text()
+    (tmp_path / "page.md").write_text(text.replace("optimizer.points=9", "optimizer.points=3"))
+    printed = walk(tmp_path / "page.md", tmp_path)
+    assert "9 individuals, 5 trials" in printed[0]  # four of them are known from the coarse grid
+    for figure in re.findall(r"images/(\S+)\)", text):
+        assert (tmp_path / figure).stat().st_size > 5000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_script_of_tvb_becomes_an_optimizee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TVB_USER_HOME", str(tmp_path))  # the script's own import writes a log there
+    text = (MANUAL / "tutorial-tvb.md").read_text()
+    script, optimizee = (
+        [line.strip() for line in one.text.splitlines() if line.strip()]
+        for one in blocks_of(MANUAL / "tutorial-tvb.md", "python")[:2]
+    )
+    changed = [line for line in ndiff(script, optimizee) if line.startswith("+ ")]
+    assert f"{len(changed)} of its lines change or are new" in text
+    for long, short in (
+        ("self.run(2000.0, warmup=500.0)", "self.run(200.0)"),
+        ("{generations: 5}", "{generations: 1}"),
+    ):
+        assert long in text
+        text = text.replace(long, short)
+    (tmp_path / "page.md").write_text(text)
+    first, *others = walk(tmp_path / "page.md", tmp_path)
+    assert f"{float(first.rpartition(' ')[2]):.2f}" == re.search(r"The agreement is (\S+)\. At", text)[1]  # type: ignore[index]
+    assert "finished: 1 generation done" in others[0]
+    assert re.search(r"\d+ passed", others[1])
 
 
 # --- commands --------------------------------------------------------------------------------------------------------

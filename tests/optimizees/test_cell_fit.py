@@ -165,6 +165,9 @@ def test_the_true_conductances_have_no_error_and_others_have_one(ready: Any, cls
     cell = ready(cls, **changes)
     true = {name.replace(".", "__"): value for name, value in TRUTH.items()}
     assert simulated(cell, **true).fitness == 0.0
+    np.testing.assert_array_equal(
+        cell.response(cell.space.individual({**cell.space.default, **TRUTH})), cell.reference_voltages
+    )
     near = simulated(cell, **{**true, "soma__hh__gkbar": 0.038}).fitness
     far = simulated(cell, **{**true, "soma__hh__gkbar": 0.06}).fitness
     assert 0.0 < near < far
