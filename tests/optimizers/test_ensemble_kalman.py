@@ -145,6 +145,38 @@ def test_localization_keeps_strong_correlations_and_drops_weak_ones() -> None:
     assert factors.min() >= 0.0
 
 
+def test_blocks_of_data_move_their_own_coordinates_alone_so_that_a_small_ensemble_suffices() -> None:
+    """Ten independent fits of eight numbers each, by an ensemble that is smaller than their number."""
+    space = ParameterSpace(w=Real(-1.0, 1.0, shape=(10, 8)))
+    rng = np.random.default_rng(1)
+    model, truth = rng.standard_normal((10, 20, 8)), rng.uniform(-0.5, 0.5, (10, 8))
+    target = np.einsum("cdk,ck->cd", model, truth)
+
+    def error(**options: Any) -> float:
+        optimizer = EnsembleKalman(
+            space, target=target.ravel(), noise=0.01, population=20, time=None, seed=1, **options
+        )
+        for _ in range(8):
+            asked = optimizer.ask()
+            weights = np.stack([one["w"] for one in asked])
+            simulated = np.einsum("cdk,nck->ncd", model, weights).reshape(20, -1)
+            optimizer.tell(asked, np.zeros(20), results_of(simulated))
+        return float(np.abs(weights.mean(axis=0) - truth).max())
+
+    assert error(blocks=10) < 0.05
+    assert error() > 0.2
+
+
+def test_one_number_can_be_the_target_of_all_data() -> None:
+    options: dict[str, Any] = {"noise": 0.1, "population": 4, "seed": 1}
+    one = EnsembleKalman(SPACE, target=0.5, size=3, **options)
+    all_of_them = EnsembleKalman(SPACE, target=[0.5, 0.5, 0.5], **options)
+    simulated = np.random.default_rng(1).standard_normal((4, 3))
+    for optimizer in (one, all_of_them):
+        optimizer.tell(optimizer.ask(), np.zeros(4), results_of(simulated))
+    assert one.ask() == all_of_them.ask()
+
+
 def test_the_adaptive_step_is_that_of_the_paper() -> None:
     missing = np.array([[1.0, 2.0], [0.0, 1.0], [3.0, 1.0]])
     misfits = np.array([2.5, 0.5, 5.0])
@@ -208,6 +240,11 @@ def test_an_observable_that_is_missing_or_of_another_size_is_an_error(results: R
         ({"batch": 0}, "batch"),
         ({"inflation": 0.9}, "inflation"),
         ({"localization": -1.0}, "localization"),
+        ({"size": 3}, "size.*2 data, got 3"),
+        ({"blocks": 0}, "blocks"),
+        ({"blocks": 2}, "blocks.*3 coordinates are not 2 equal blocks"),
+        ({"blocks": 3}, "blocks.*2 data are not 3 equal blocks"),
+        ({"blocks": 3, "size": 3, "target": 1.0, "noise": np.eye(3)}, "blocks.*no covariance"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any], named: str) -> None:
