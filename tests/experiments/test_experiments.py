@@ -19,9 +19,10 @@ SHORTENED = {
     "arbor-cell-front.yaml": ["optimizer.population=4"],
     "neuron-cell.yaml": ["optimizer.population=4"],
     "learning-sinusoids.yaml": ["optimizee.train_tasks=10", "optimizee.test_tasks=20", "optimizer.population=4"],
-    "cartpole.yaml": ["optimizee.episodes=1", "optimizer.population=4"],
-    "mountain-car.yaml": ["optimizee.episodes=1", "optimizer.population=4"],
-    "mountain-car-spiking.yaml": ["optimizee.episodes=1", "optimizer.population=2"],
+    "cartpole.yaml": ["optimizee.episodes=1", "optimizer.population=4", "validate.trials=2"],
+    "mountain-car.yaml": ["optimizee.episodes=1", "optimizer.population=4", "validate.trials=2"],
+    "mountain-car-spiking.yaml": ["optimizee.episodes=1", "optimizer.population=2", "validate.trials=2"],
+    "whole-brain.yaml": ["optimizee.duration=100.0", "optimizee.reference_runs=1", "optimizer.population=4"],
     "nest-plasticity.yaml": ["optimizee.presentations=9", "optimizee.test_tasks=2", "optimizer.population=4"],
     "digits.yaml": [
         "optimizee={name: nest-reservoir, n_reservoir: 30, n_training: 40, n_test: 10, batch: 10}",
