@@ -9,7 +9,8 @@ from l2l.errors import OptionError, near
 from l2l.optimizees.swc import REGIONS, branched_soma, read_swc, regions_of
 from l2l.space import Fixed, Parameter, ParameterSpace, Real
 
-MECHANISMS: Mapping[str, Sequence[str]] = {"soma": ["hh"], "axon": ["hh"], "dend": ["pas"]}
+MECHANISMS: Mapping[str, Sequence[str]] = {"soma": ["hh"], "axon": ["hh"], "dend": ["pas"], "apic": ["pas"]}
+"""What is in the regions of a cell, as far as it has them, unless a user says otherwise."""
 
 PROPERTIES: Mapping[str, object] = {
     "soma.hh.gnabar": {"low": 0.02, "high": 0.5, "log": True, "unit": "S/cm2"},
@@ -17,7 +18,10 @@ PROPERTIES: Mapping[str, object] = {
     "soma.hh.gl": {"low": 3e-5, "high": 3e-3, "log": True, "unit": "S/cm2"},
     "dend.pas.g": {"low": 1e-5, "high": 1e-3, "log": True, "unit": "S/cm2"},
     "dend.pas.e": -65.0,
+    "apic.pas.g": {"low": 1e-5, "high": 1e-3, "log": True, "unit": "S/cm2"},
+    "apic.pas.e": -65.0,
 }
+"""The same for their parameters."""
 
 CABLE = {"cm": 1.0, "Ra": 100.0}
 """Capacitance in µF/cm2 and axial resistivity in Ω cm, unless a region has others."""
@@ -55,8 +59,8 @@ class Cell:
     Args:
         owner: The class whose options these are, for errors.
         morphology: An SWC file whose root is the soma.
-        mechanisms: Region, or `all` → names of its density mechanisms.
-        space: The parameters; a region's own go before those of `all`.
+        mechanisms: Region, or `all` → names of its density mechanisms; None for the usual ones.
+        properties: The parameters; a region's own go before those of `all`. None searches the usual ones.
 
     Raises:
         NotFoundError: The morphology is not there.
@@ -64,7 +68,11 @@ class Cell:
     """
 
     def __init__(
-        self, owner: str, morphology: Path, mechanisms: Mapping[str, Sequence[str]], space: ParameterSpace
+        self,
+        owner: str,
+        morphology: Path,
+        mechanisms: Mapping[str, Sequence[str]] | None,
+        properties: ParameterSpace | None,
     ) -> None:
         self._owner, self._path = owner, morphology
         samples = read_swc(morphology)
@@ -72,10 +80,16 @@ class Cell:
             raise OptionError(f"{morphology}: expected a soma (type 1) at the root, got type {samples[0].kind}")
         self.branched_soma = branched_soma(samples)
         self._regions = regions_of(samples)
+        if mechanisms is None:
+            mechanisms = {region: names for region, names in MECHANISMS.items() if region in self._regions}
         for region in mechanisms:
             self._check_region(region, "mechanisms")
         self._mechanisms = {region: tuple(names) for region, names in mechanisms.items()}
-        self._check_names(space)
+        if properties is None:
+            usual = {name: one for name, one in PROPERTIES.items() if name.partition(".")[0] in self._regions}
+            properties = ParameterSpace.from_dict({"parameters": usual})
+        self.space = properties
+        self._check_names(properties)
 
     def regions(self, individual: Mapping[str, float]) -> list[Region]:
         """The regions of the cell with the parameters of an individual."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from l2l.errors import Invalid, L2LError, NotFoundError, OptionError, near
 from l2l.individual import Individual
-from l2l.optimizees.cell import MECHANISMS, PROPERTIES, Cell
+from l2l.optimizees.cell import Cell
 from l2l.optimizees.features import FEATURES, Floats, Trace, measured, sample_times
 from l2l.optimizees.simulator import Simulator, check_number, check_step, finite
 from l2l.space import Fixed, ParameterSpace
@@ -41,7 +41,7 @@ class CellFit(Simulator):
         morphology: An SWC file whose root is the soma; current and recording are in the middle of the soma, at its root
             where it branches.
         mechanisms: Region (`soma`, `axon`, `dend`, `apic`, or `all`) → names of its density mechanisms; None for `hh`
-            in soma and axon and `pas` in the dendrites.
+            in soma and axon and `pas` in the dendrites, as far as the morphology has them.
         properties: What the cell's parameters are, a number each or a range to be searched:
             `region.mechanism.parameter`, `region.cm` (µF/cm2), `region.Ra` (Ω cm), `region.ena` (and `ek`, `eca`:
             reversal potentials, mV). A region's own goes before `all`. None searches the conductances of the soma and
@@ -110,8 +110,8 @@ class CellFit(Simulator):
         self.delay, self.duration, self.length = delay, duration, delay + duration + after
         self.temperature, self.v_init, self.dt, self.every = temperature, v_init, dt, every
         self.max_length = max_length
-        self.space = properties or ParameterSpace.from_dict({"parameters": PROPERTIES})
-        self.cell = Cell(type(self).__name__, morphology, mechanisms or MECHANISMS, self.space)
+        self.cell = Cell(type(self).__name__, morphology, mechanisms, properties)
+        self.space = self.cell.space
         self._choose_objectives(features, separate)
         self._choose_reference(truth, reference)
 
@@ -185,7 +185,11 @@ class CellFit(Simulator):
 
     def _prepare(self) -> None:
         if self._truth is not None:
-            self._reference = self.response(self._truth)
+            try:
+                self._reference = self.response(self._truth)
+            except Invalid as invalid:
+                problem = f"the reference that it makes is {invalid.reason}; expected finite voltages: is dt too large?"
+                raise OptionError(f"{type(self).__name__}: option 'truth': {problem}") from None
         rows = [measured(trace) for trace in self._traces(self._reference)]
         shown = {name: np.array([row[name] for row in rows]) for name in self.spreads}
         absent = [name for name, values in shown.items() if np.isnan(values).all()]

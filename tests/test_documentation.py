@@ -212,10 +212,9 @@ def test_the_fit_of_a_cell_can_be_followed(repository: Path, tmp_path: Path) -> 
         ("arbor-cell-front", "arbor-cell"),
     ):
         experiment = yaml.safe_load((repository / f"experiments/{name}.yaml").read_text())
-        assert name == "arbor-cell-front" or experiment == shown | {
-            "optimizee": shown["optimizee"] | {"name": optimizee}
-        }
-        experiment["optimizer"]["population"], experiment["stop"] = 4, {"generations": 2}
+        expected = shown | {"optimizee": shown["optimizee"] | {"name": optimizee}}
+        assert experiment == expected or name == "arbor-cell-front"
+        experiment["optimizer"]["population"], experiment["stop"] = 4, {"generations": 1}
         (tmp_path / f"experiments/{name}.yaml").write_text(yaml.safe_dump(experiment))
     walk(MANUAL / "cell-fit.md", tmp_path)
     assert (tmp_path / "cell-fit.png").stat().st_size > 5000
@@ -279,7 +278,7 @@ def test_a_script_of_tvb_becomes_an_optimizee(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "page.md").write_text(text)
     first, *others = walk(tmp_path / "page.md", tmp_path)
     assert f"{float(first.rpartition(' ')[2]):.2f}" == re.search(r"The agreement is (\S+)\. At", text)[1]  # type: ignore[index]
-    assert "finished: 1 generation done" in others[0]
+    assert "finished: 1 generation" in others[0]
     assert re.search(r"\d+ passed", others[1])
 
 

@@ -365,6 +365,24 @@ def test_what_only_the_simulator_knows_is_refused_when_it_starts_and_the_next_mo
     assert simulated(ready(cls)) == right
 
 
-def test_a_time_step_that_is_far_too_large_is_invalid(ready: Any) -> None:
+def test_a_time_step_that_is_far_too_large_is_invalid(ready: Any, tmp_path: Path) -> None:
+    large = {"dt": 5.0, "every": 5.0, "delay": 60.0, "duration": 100.0, "currents": [0.3]}
+    with pytest.raises(OptionError, match=r"'truth': the reference that it makes is diverged: .*: is dt too large\?"):
+        ready(ArborCell, **large)
+    path = tmp_path / "reference.txt"
+    path.write_text("0 -65\n200 -65\n")
+    cell = ready(ArborCell, truth=None, reference=path, fit="trace", **large)
     with pytest.raises(Invalid, match="diverged: "):
-        ready(ArborCell, dt=5.0, every=5.0, delay=60.0, duration=100.0, currents=[0.3])
+        simulated(cell, soma__hh__gnabar=0.12, soma__hh__gkbar=0.036)
+
+
+@BOTH
+def test_a_cell_without_further_options_has_usual_mechanisms_in_the_regions_that_it_has(
+    cls: Any, tmp_path: Path
+) -> None:
+    truth = {"soma.hh.gnabar": 0.1, "soma.hh.gkbar": 0.03, "soma.hh.gl": 3e-4, "dend.pas.g": 1e-4, "apic.pas.g": 1e-4}
+    assert set(truth) <= set(cls(morphology=CELL, truth=truth).space)
+    path = tmp_path / "soma.swc"
+    path.write_text("1 1 0 0 0 10 -1\n")
+    del truth["dend.pas.g"], truth["apic.pas.g"]
+    assert set(cls(morphology=path, truth=truth).space) == set(truth)
