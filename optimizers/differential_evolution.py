@@ -26,8 +26,9 @@ Places = NDArray[np.intp]
 
 LEAST_POPULATION = 4
 """The paper's least: a target, one of the best and two others."""
-ADULTS_PER_DIMENSION, GENERATIONS = 18, 40
-"""Of the default population with a budget: the paper's, where the budget is for so many generations."""
+ADULTS_PER_DIMENSION, GENERATIONS = 18, 120
+"""Of the default population with a budget: the paper's, where the budget is for so many generations; with the paper's
+budgets, 10,000 evaluations a dimension, it is for several times as many."""
 NOBODY = -1.0
 """The target of those that replace nobody in particular."""
 
@@ -45,8 +46,8 @@ class DifferentialEvolution(Optimizer):
         seed: Of all randomness; None takes the experiment's.
         initial: Individuals to begin with, first in the first generation.
         population: Members, and individuals of a generation, at least four; None for 6 + 4 log(dimension), which
-            serves up to 300 evaluations a dimension, or with `evaluations` for 18 a dimension, at most a fortieth
-            of them.
+            serves up to 300 evaluations a dimension, or where that is more with `evaluations` for a 120th of them, at
+            most 18 a dimension.
         evaluations: Individuals in all, after which it is finished and towards which the population shrinks; None
             for no end and a population that stays.
         memory: Entries of the history of success.
@@ -96,8 +97,7 @@ class DifferentialEvolution(Optimizer):
         if population is None:
             population = int(6 + 4 * math.log(space.dimension))
             if evaluations is not None:
-                most = min(ADULTS_PER_DIMENSION * space.dimension, evaluations // GENERATIONS)
-                population = max(LEAST_POPULATION, most)
+                population = max(population, min(ADULTS_PER_DIMENSION * space.dimension, evaluations // GENERATIONS))
         self.population = self._first_population = population
         self.evaluations, self.finite = evaluations, evaluations is not None
         self.best_share, self.archive_share, self.tolx = best_share, archive_share, tolx
