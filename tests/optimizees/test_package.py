@@ -8,11 +8,11 @@ import pytest
 import l2l.optimizees
 
 
-@pytest.mark.parametrize("name", ["BalancedNetwork", "Command", "TestFunction"])
+@pytest.mark.parametrize("name", ["BalancedNetwork", "Command", "GymnasiumOptimizee", "TestFunction"])
 def test_a_simulator_is_imported_by_setup_only(name: str) -> None:
-    program = f"import sys; from l2l.optimizees import {name}; print('nest' in sys.modules)"
+    program = f"import sys; from l2l.optimizees import {name}; print({{'nest', 'gymnasium'}} & {{*sys.modules}})"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "False"
+    assert result.stdout.strip() == "set()"
 
 
 def test_every_name_is_there() -> None:
@@ -33,10 +33,16 @@ def test_a_wrong_name_says_what_there_is() -> None:
         "command",
         "nest",
         "nest_balanced_network",
+        "gymnasium",
+        "policy",
+        "nest_policy",
         "learning",
         "learning_sinusoids",
         "nest_plasticity",
         "netlogo_file",
+        "arbor",
+        "neuron",
+        "features",
     ],
 )
 def test_examples_in_docstrings_are_right(module: str) -> None:
