@@ -75,3 +75,9 @@ def test_all_that_needs_no_peer_is_measured(benchmarks: Path) -> None:
     done = run(benchmarks / "overhead.py", "--scale", "0.02", "--repeats", "1", "--tighten", "1e-6", "--only", *parts)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 of 20 budgets broken" in done.stdout
+
+
+def test_an_agent_plays_the_same_steps_as_a_bare_loop(benchmarks: Path) -> None:
+    done = run(benchmarks / "steps.py", "--only", "CartPole-v1", "Pendulum-v1", "--episodes", "2", "--repeats", "2")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4

@@ -2,7 +2,7 @@ import importlib.metadata
 import subprocess
 import sys
 
-HEAVY = {"arbor", "cma", "deap", "h5py", "mpi4py", "nest", "pandas", "pyarrow", "rich", "scipy", "xarray"}
+HEAVY = {"arbor", "cma", "deap", "gymnasium", "h5py", "mpi4py", "nest", "pandas", "pyarrow", "rich", "scipy", "xarray"}
 
 
 def _modules_after(statement: str) -> set[str]:
@@ -17,7 +17,7 @@ def test_import_l2l_imports_nothing_heavy() -> None:
 
 def test_importing_all_plugins_imports_no_simulator_and_no_optimizer_library() -> None:
     imported = _modules_after("import l2l.optimizers, l2l.optimizees, l2l.launchers")
-    assert not imported & {"arbor", "cma", "deap", "mpi4py", "nest"}
+    assert not imported & {"arbor", "cma", "deap", "gymnasium", "mpi4py", "nest"}
 
 
 def test_every_registered_plugin_can_be_loaded() -> None:

@@ -20,6 +20,8 @@ def cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float | np.floating):
         return "-" if math.isnan(value) else f"{value:.6g}"
+    if isinstance(value, type):
+        return value.__qualname__
     return "" if value is None else str(value)
 
 

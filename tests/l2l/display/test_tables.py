@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,7 @@ def test_nothing_is_cut_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
         (np.array([1.0, 2.0]), "[1 2]"),
         (np.zeros((2, 3)), "[0 0 … 0] (2×3)"),
         (17, "17"),
+        (Path, "Path"),
     ],
 )
 def test_values_are_short(value: object, text: str) -> None:
