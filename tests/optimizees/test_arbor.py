@@ -1,5 +1,6 @@
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,68 @@ def test_a_charged_sphere_obeys_ohms_law() -> None:
 def test_the_threads_of_the_trial_do_not_change_the_result() -> None:
     sphere = Sphere()
     assert simulated(sphere) == simulated(sphere, threads=2)
+
+
+def test_a_modellers_own_mechanisms_are_offered() -> None:
+    class Allen(Sphere):
+        def catalogue(self) -> Any:
+            return self.arbor.allen_catalogue()
+
+    allen = Allen()
+    allen.setup()
+    assert allen.density("Ih", {"gbar": 1e-4}) is not None
+    with pytest.raises(OptionError, match="no density mechanism 'hh'"):
+        allen.density("hh")
+
+
+def test_connected_cells_are_simulated_by_a_recipe_with_the_seed_and_threads_of_the_trial() -> None:
+    chain = Chain()
+    individual = chain.space.individual({"delay": 7.0})
+    trial = Trial(individual, entropy=1, resources=Resources(threads=2))
+    assert chain.simulate(individual, trial) == pytest.approx(7.0, abs=0.1)
+    assert chain.simulate(chain.space.default, Trial(chain.space.default)) == pytest.approx(5.5, abs=0.1)
+
+
+class Chain(ArborOptimizee):
+    """Two integrate-and-fire neurons: the first is made to fire, and makes the second fire after a delay."""
+
+    space = ParameterSpace(delay=Real(1.0, 10.0, unit="ms"))
+    objectives = (Minimize("latency", unit="ms"),)
+    stochastic = False
+
+    def build(self) -> None:
+        arbor, ms = self.arbor, self.units.ms
+
+        class Two(arbor.recipe):  # type: ignore[misc]
+            delay = 1.0
+
+            def num_cells(self) -> int:
+                return 2
+
+            def cell_kind(self, gid: int) -> Any:
+                return arbor.cell_kind.lif
+
+            def cell_description(self, gid: int) -> Any:
+                return arbor.lif_cell("source", "target")
+
+            def connections_on(self, gid: int) -> list[Any]:
+                return [arbor.connection((0, "source"), "target", 1000.0, self.delay * ms)] if gid else []
+
+            def event_generators(self, gid: int) -> list[Any]:
+                schedule = arbor.explicit_schedule([1.0 * ms])
+                return [] if gid else [arbor.event_generator("target", 1000.0, schedule)]
+
+        self.recipe = Two()
+
+    def set_parameters(self, individual: Individual, trial: Trial) -> None:
+        self.recipe.delay = individual["delay"]
+
+    def measure(self, individual: Individual, trial: Trial) -> float:
+        simulation = self.simulation(self.recipe)
+        simulation.record(self.arbor.spike_recording.local)
+        simulation.run(20.0 * self.units.ms)
+        times = {int(source["gid"]): float(time) for source, time in simulation.spikes()}
+        return times[1] - times[0]
 
 
 def test_an_unknown_mechanism_or_parameter_is_named_and_the_next_trial_is_right(tmp_path: Path) -> None:

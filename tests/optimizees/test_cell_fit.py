@@ -1,6 +1,9 @@
 """The cell that Arbor and NEURON fit: the same in both, its errors, its options and what goes wrong."""
 
 import math
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -198,6 +201,17 @@ def test_the_reference_may_come_from_a_file_with_times_of_its_own(ready: Any, tm
     np.testing.assert_allclose(fitted.reference_voltages, known.reference_voltages[:, ::2], atol=1e-9)
     true = {name.replace(".", "__"): value for name, value in TRUTH.items()}
     assert simulated(fitted, **true).fitness < 0.01
+
+
+@pytest.mark.slow
+def test_the_reference_that_ships_is_what_its_script_makes(tmp_path: Path) -> None:
+    shutil.copytree(CELL.parent, tmp_path / "cell")
+    made = tmp_path / "cell/reference.csv"
+    made.unlink()
+    subprocess.run([sys.executable, tmp_path / "cell/reference.py"], check=True)
+    np.testing.assert_allclose(
+        np.loadtxt(made, delimiter=","), np.loadtxt(CELL.parent / "reference.csv", delimiter=","), atol=0.01
+    )
 
 
 # --- nothing is carried over ---
