@@ -19,7 +19,7 @@ import yaml
 
 import l2l
 from l2l import registry
-from l2l.cli.main import COMMANDS, FAILED, FINISHED, STOPPED, WRONG
+from l2l.cli.dispatch import COMMANDS, FAILED, FINISHED, STOPPED, WRONG
 from l2l.cli.parser import Parser, build, parse
 from l2l.experiment.experiment import MAY_CHANGE
 from l2l.optimizees.features import FEATURES

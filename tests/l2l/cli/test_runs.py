@@ -521,7 +521,7 @@ def test_the_unexpected_is_short_and_its_traceback_in_a_file(l2l: Run, monkeypat
 
 
 def test_help_is_there_for_every_command(l2l: Run) -> None:
-    from l2l.cli.main import COMMANDS
+    from l2l.cli.dispatch import COMMANDS
 
     code, out, _ = l2l("--help")
     assert code == 0 and all(f"\n    {name}" in out for name in COMMANDS) and "exit codes" in out
