@@ -135,7 +135,7 @@ class GymnasiumOptimizee(Simulator):
             return self._gymnasium.make(
                 self.environment,
                 max_episode_steps=self.max_steps,
-                disable_env_checker=True,  # it warns of an environment's mistakes, and costs some 15 % of CartPole
+                disable_env_checker=True,  # it prints what it thinks of an environment, which is for its author
                 **self.environment_options,
             )
         made = self.factory(**self.environment_options)

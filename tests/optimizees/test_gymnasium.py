@@ -298,6 +298,31 @@ class Lean(Policy):
 """
 
 
+def test_an_environment_is_made_by_a_class_of_a_file_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "my_env.py").write_text(MY_ENVIRONMENT)
+    (tmp_path / "agent.yaml").write_text(
+        "optimizee: {name: gymnasium, factory: 'my_env.py:Weak', environment_options: {force: 2}, max_steps: 30}\n"
+        "optimizer: {name: random, population: 2}\nstop: {generations: 1}\n"
+    )
+    assert main(["run", str(tmp_path / "agent.yaml"), "--workers", "1"]) == 0
+    trajectory = l2l.Trajectory(tmp_path / "runs/agent")
+    assert trajectory.individuals["parameters/weights"].shape == (2, 10)
+    assert trajectory.trials["observables/steps"].max() <= 30
+    assert main(["check", str(tmp_path / "agent.yaml")]) == 0
+    assert "factory=Weak" in capsys.readouterr().out
+
+
+MY_ENVIRONMENT = """
+from gymnasium.envs.classic_control import CartPoleEnv
+
+
+class Weak(CartPoleEnv):
+    def __init__(self, force):
+        super().__init__()
+        self.force_mag = force
+"""
+
+
 # --- what goes wrong ---
 
 
