@@ -1,4 +1,4 @@
-"""Writes recording.txt: the neuron at known parameters, integrated by another method, and noise as recordings have it."""
+"""Writes recording.txt: the neuron at known parameters, integrated by another method, with noise."""
 
 import numpy as np
 from scipy.integrate import solve_ivp
