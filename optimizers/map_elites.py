@@ -139,7 +139,8 @@ class MapElites(Optimizer):
         else:
             self._emitters = self._emitters or self._built()
             with np.errstate(all="ignore"):
-                points = reflected(np.concatenate([emitter.ask() for emitter in self._emitters]))
+                points = np.concatenate([emitter.ask() for emitter in self._emitters])
+            reflected(points, out=points)
         return self._asked(self.space.decode(points), points)
 
     def _built(self) -> list[Any]:

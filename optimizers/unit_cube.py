@@ -65,9 +65,14 @@ def stacked(told_points: Sequence[Floats]) -> Floats:
     return np.array(told_points)
 
 
-def reflected(points: Floats) -> Floats:
-    """Points of any shape folded into the unit cube at its faces, as often as needed; those within stay as they are."""
-    kept = np.abs(points).reshape(-1)
+def reflected(points: Floats, out: Floats | None = None) -> Floats:
+    """Points of any shape folded into the unit cube at its faces, as often as needed; those within stay as they are.
+
+    Args:
+        points: Not changed, unless they are `out`.
+        out: Where the result goes, contiguous; None for a new array.
+    """
+    kept = np.abs(points, out=out).reshape(-1)
     for start in range(0, kept.size, CHUNK):
         part = kept[start : start + CHUNK]
         np.minimum(part, 2.0 - part, out=part)
