@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from l2l.optimizees.nest import NestOptimizee
     from l2l.optimizees.nest_balanced_network import BalancedNetwork
     from l2l.optimizees.nest_plasticity import PlasticityLearner
-    from l2l.optimizees.netlogo import NetLogoOptimizee
     from l2l.optimizees.nest_reservoir import SpikingReservoir
     from l2l.optimizees.nest_structural_plasticity import StructuralPlasticity
+    from l2l.optimizees.netlogo import NetLogoOptimizee
     from l2l.optimizees.neuron import NeuronOptimizee
     from l2l.optimizees.neuron_cell import NeuronCell
     from l2l.optimizees.tvb import TvbOptimizee

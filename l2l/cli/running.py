@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from l2l.cli.folders import begun, shown
 from l2l.cli.dispatch import FAILED, FINISHED, STOPPED
+from l2l.cli.folders import begun, shown
 from l2l.display.progress import unheard, watching
 
 if TYPE_CHECKING:
