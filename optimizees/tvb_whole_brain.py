@@ -54,6 +54,7 @@ class WholeBrain(TvbOptimizee):
         reference_speed: The same, mm/ms.
         reference_runs: Simulations that it is the mean of.
         reference_seed: Seed of the first of them; the others follow.
+        max_coupling: Upper end of the range of `coupling`; a connectivity with more or stronger tracts needs less.
         connectivity: Number of regions of one that tvb-data has (66, 68, 76, 96, 192), or a file as TVB reads it.
         lesioned: Labels of regions that are disconnected, and left out of all that is measured.
         model: Of a region, by its name in TVB.
@@ -84,6 +85,7 @@ class WholeBrain(TvbOptimizee):
         reference_speed: float = 4.0,
         reference_runs: int = 4,
         reference_seed: int = 1,
+        max_coupling: float = 1.5,
         connectivity: int | Path = 76,
         lesioned: Sequence[str] = (),
         model: str = "Generic2dOscillator",
@@ -101,8 +103,9 @@ class WholeBrain(TvbOptimizee):
             raise OptionError(f"WholeBrain: option 'target': expected {' or '.join(TARGETS)}, got {target!r}")
         if target == "structure" and reference is not None:
             raise OptionError("WholeBrain: expected target 'reference' with a reference file, got 'structure'")
-        for name, number in (("reference_speed", reference_speed), ("dt", dt), ("duration", duration)):
+        for name, number in (("reference_speed", reference_speed), ("dt", dt), ("max_coupling", max_coupling)):
             check_number(self, name, number, above=0.0)
+        check_number(self, "duration", duration, above=0.0)
         check_number(self, "warmup", warmup, least=0.0)
         check_number(self, "reference_coupling", reference_coupling)
         check_number(self, "reference_runs", reference_runs, least=1)
@@ -111,7 +114,8 @@ class WholeBrain(TvbOptimizee):
         for one in np.atleast_1d(noise):
             check_number(self, "noise", float(one), least=0.0)
         self.space = ParameterSpace(
-            coupling=Real(0.0, 1.5, default=0.3), speed=Real(1.0, 20.0, log=True, unit="mm/ms", default=3.0)
+            coupling=Real(0.0, max_coupling, default=0.2 * max_coupling),
+            speed=Real(1.0, 20.0, log=True, unit="mm/ms", default=3.0),
         )
         self.observables = {
             "structure": Observable(),
