@@ -238,6 +238,49 @@ def test_an_arbor_script_becomes_an_optimizee_in_under_thirty_lines(tmp_path: Pa
     assert "finished: target 0.1 reached" in printed[1]
 
 
+SMALL_IN_NEST = {
+    "digits": (
+        {"n_reservoir": 30, "n_training": 40, "n_test": 10, "batch": 10},
+        {"population": 4, "size": 100},
+    ),
+    "structural-plasticity": ({"growth": 1000.0, "duration": 1000.0}, {"population": 4}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", SMALL_IN_NEST)
+def test_experiments_in_nest_can_be_followed(repository: Path, tmp_path: Path, name: str) -> None:
+    experiment = yaml.safe_load((repository / f"experiments/{name}.yaml").read_text())
+    page = MANUAL / f"{name}.md"
+    assert [yaml.safe_load(one.text) for one in blocks_of(page, "yaml")] == [experiment]
+    optimizee, optimizer = SMALL_IN_NEST[name]
+    experiment["optimizee"] |= optimizee
+    experiment["optimizer"] |= optimizer
+    experiment["stop"] = {"generations": 2}
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / f"experiments/{name}.yaml").write_text(yaml.safe_dump(experiment))
+    assert "2 generations" in walk(page, tmp_path)[0]
+    for figure in re.findall(r"images/(\S+)\)", page.read_text()):
+        assert (tmp_path / figure).stat().st_size > 5000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_nest_script_becomes_an_optimizee_in_under_thirty_lines(tmp_path: Path) -> None:
+    page = MANUAL / "tutorial-nest.md"
+    script, model = (
+        [line.strip() for line in one.text.splitlines() if line.strip()] for one in blocks_of(page, "python")[:2]
+    )
+    added = [line for line in ndiff(script, model) if line.startswith("+ ")]
+    assert f"{len(added)} of its lines change or are new" in page.read_text()
+    assert len(added) < 30
+    printed = walk(page, tmp_path)
+    assert f"It fires at {float(printed[0].split()[-1]):.0f} spikes/s" in page.read_text()
+    assert "finished: target 0.1 reached" in printed[1]
+    assert re.search(r"\d+ passed", printed[2])
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_whole_brain_can_be_followed(repository: Path, tmp_path: Path) -> None:
@@ -253,7 +296,7 @@ def test_a_whole_brain_can_be_followed(repository: Path, tmp_path: Path) -> None
     text = (MANUAL / "whole-brain.md").read_text()
     (tmp_path / "page.md").write_text(text.replace("optimizer.points=9", "optimizer.points=3"))
     printed = walk(tmp_path / "page.md", tmp_path)
-    assert "9 individuals, 5 trials" in printed[0]  # four of them are known from the coarse grid
+    assert "9 individuals, 9 trials, 4 taken from earlier runs" in printed[0]
     for figure in re.findall(r"images/(\S+)\)", text):
         assert (tmp_path / figure).stat().st_size > 5000
 
