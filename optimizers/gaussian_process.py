@@ -127,12 +127,16 @@ class GaussianProcess(ModelBased):
         around = np.repeat(model.x[order], AROUND // len(order), axis=0)
         scales = rng.choice(STEPS, size=len(around))
         points = np.concatenate(
-            [self.space.encode(self.space.sample(RANDOM, rng)), self._moves.from_points(around, scales, rng)]
+            [
+                self.space.encode(self.space.sample(RANDOM, rng)),
+                self._moves.from_points(around, scales, rng, clipped=True),
+            ]
         )
         points, values = self._evaluated(model, points, best)
         for step in STEPS:
             again = np.repeat(points[:BEST], 2 * BEST, axis=0)
-            moved, gains = self._evaluated(model, self._moves.from_points(again, np.full(len(again), step), rng), best)
+            moved = self._moves.from_points(again, np.full(len(again), step), rng, clipped=True)
+            moved, gains = self._evaluated(model, moved, best)
             points, values = np.concatenate([points[:BEST], moved]), np.concatenate([values[:BEST], gains])
             order = np.argsort(-values, kind="stable")
             points, values = points[order], values[order]

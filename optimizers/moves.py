@@ -43,19 +43,22 @@ class Moves:
         self._numbers = together(np.flatnonzero(number))
         self._least = self._least[self._numbers]
 
-    def from_points(self, points: Floats, scales: Floats, rng: np.random.Generator) -> Floats:
+    def from_points(self, points: Floats, scales: Floats, rng: np.random.Generator, *, clipped: bool = False) -> Floats:
         """A move from each of the points.
 
         Args:
             points: (n, d) in the unit cube.
             scales: (n,) standard deviations of the steps of numbers.
             rng: Draws them.
+            clipped: Whether numbers end at the bounds instead of being reflected: no longer symmetric, but the bounds
+                themselves are reached.
         """
         moved = points.copy()
         if self.numbers:
             deviations = np.maximum(scales[:, None], self._least)
             steps = deviations * rng.standard_normal((len(points), self.numbers))
-            moved[:, self._numbers] = reflected(points[:, self._numbers] + steps)
+            beyond = points[:, self._numbers] + steps
+            moved[:, self._numbers] = beyond.clip(0.0, 1.0) if clipped else reflected(beyond)
         count = len(self._categories)
         if not count:
             return moved

@@ -132,3 +132,12 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], named: str) -
 def test_too_many_coordinates_are_refused() -> None:
     with pytest.raises(OptionError, match="at most 100 coordinates, got 101"):
         GaussianProcess(ParameterSpace(x=Real(0.0, 1.0, shape=101)))
+
+
+def test_an_optimum_in_a_corner_is_reached_exactly() -> None:
+    space = ParameterSpace(x=Real(0.0, 1.0), y=Real(0.0, 1.0))
+    optimizer = GaussianProcess(space, seed=1, population=1)
+    for _ in range(20):
+        (one,) = optimizer.ask()
+        optimizer.tell([one], [one["x"] - 2.0 * one["y"]])
+    assert optimizer.report()["best_cost"] == -2.0
