@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from bbob_comparisons import (
+    BUDGETS,
     JUDGED,
     Entrant,
     comma_separated,
@@ -126,7 +127,8 @@ def main() -> int:
         f"at most {arguments.budget} evaluations a dimension\n"
     )
     reached = shares(found, arguments.functions, arguments.dimensions)
-    print(dimension_table(reached, arguments.dimensions, JUDGED), end="\n\n")
+    for budget in (JUDGED, BUDGETS[-1]):
+        print(dimension_table(reached, arguments.dimensions, budget), end="\n\n")
     for dimension in sorted({dimension for _, dimension, _ in reached}):
         print(share_table(reached, dimension), end="\n\n")
     if arguments.csv:
