@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 import l2l
-from l2l.errors import OptionError
+from l2l.errors import MissingPart, OptionError
 from l2l.individual import Individual
 from l2l.optimizee import Optimizee
 from l2l.optimizees import SpikingReservoir
@@ -50,6 +51,13 @@ def test_the_images_are_those_of_scikit_learn() -> None:
     assert images.shape == (1797, 64)
     assert (images.min(), images.max()) == (0.0, 1.0)
     assert set(digits) == set(range(10))
+
+
+def test_missing_images_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("sklearn", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingPart, match=r"scikit-learn is not installed here.*pip install 'l2l\[digits\]'"):
+        read_digits()
 
 
 def test_recorded_spikes_do_to_the_output_what_the_reservoir_itself_does() -> None:

@@ -33,6 +33,8 @@ def test_a_wrong_name_says_what_there_is() -> None:
         "command",
         "nest",
         "nest_balanced_network",
+        "nest_reservoir",
+        "nest_structural_plasticity",
         "gymnasium",
         "policy",
         "nest_policy",
