@@ -291,7 +291,7 @@ def test_a_whole_brain_can_be_followed(repository: Path, tmp_path: Path) -> None
         assert experiment in shown
         experiment["optimizee"] |= {"duration": 100.0, "warmup": 20.0, "reference_runs": 1}
         experiment["optimizer"] |= {"points": 2} if name == "whole-brain-grid" else {"population": 4}
-        experiment["validate"] = {"trials": 1}
+        experiment["validate"], experiment["launcher"] = {"trials": 1}, "serial"
         (tmp_path / f"experiments/{name}.yaml").write_text(yaml.safe_dump(experiment))
     text = (MANUAL / "whole-brain.md").read_text()
     (tmp_path / "page.md").write_text(text.replace("optimizer.points=9", "optimizer.points=3"))
@@ -314,7 +314,7 @@ def test_a_script_of_tvb_becomes_an_optimizee(tmp_path: Path, monkeypatch: pytes
     assert f"{len(changed)} of its lines change or are new" in text
     for long, short in (
         ("self.run(2000.0, warmup=500.0)", "self.run(200.0)"),
-        ("{generations: 5}", "{generations: 1}"),
+        ("{generations: 5}", "{generations: 1}\nlauncher: serial"),
     ):
         assert long in text
         text = text.replace(long, short)
