@@ -44,6 +44,7 @@ def test_a_wrong_name_says_what_there_is() -> None:
         "netlogo_file",
         "arbor",
         "neuron",
+        "tvb",
         "features",
     ],
 )
