@@ -99,7 +99,7 @@ def best_text(progress: "Progress", objectives: Sequence[str]) -> str:
     known = [
         f"{name} {cell(value)}" for name, value in zip(objectives, progress.best, strict=False) if not math.isnan(value)
     ]
-    return f"best {', '.join(known)}" if known else "none valid yet" if progress.trials else ""
+    return f"best {', '.join(known)}" if known else "none valid yet" if progress.individuals else ""
 
 
 def failures_text(progress: "Progress") -> str:
