@@ -38,7 +38,10 @@ def test_quick_generations_do_not_flood_and_the_last_is_never_lost(capsys: pytes
 
 def test_no_valid_fitness_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with watching(["error"]) as watch:
-        watch(step(complete=True, best=(float("nan"),)))
+        watch(step(complete=True, best=(float("nan"),), individuals=0))
+    assert "valid" not in capsys.readouterr().out
+    with watching(["error"]) as watch:
+        watch(step(complete=True, best=(float("nan"),), individuals=8))
     assert "none valid yet" in capsys.readouterr().out
 
 
