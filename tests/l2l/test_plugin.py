@@ -34,6 +34,7 @@ from l2l.plugin import (
     module_of_file,
     to_plain,
 )
+from tests.l2l.naming import named
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -428,13 +429,13 @@ def test_plugins_among_the_options_are_built_anew(tmp_path: Path) -> None:
     assert type(inner) is Outer and inner.options == {"inner": decorated, "scale": 2.0}
 
 
-@pytest.mark.parametrize("value", [object(), {1, 2}, b"x", 1j, np.array([1j]), np.array([None]), range(3)], ids=repr)
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"x", 1j, np.array([1j]), np.array([None]), range(3)], ids=named)
 def test_other_things_are_refused(value: Any) -> None:
     with pytest.raises(OptionError, match="expected plain data, an array, a Path or an importable function, got"):
         to_plain({"a": [value]})
 
 
-@pytest.mark.parametrize("value", [lambda x: x, partial(double, 1.0), SPACE.sample, [].append], ids=repr)
+@pytest.mark.parametrize("value", [lambda x: x, partial(double, 1.0), SPACE.sample, [].append], ids=named)
 def test_code_that_another_process_does_not_find_is_refused(value: Any) -> None:
     with pytest.raises(OptionError, match=r"other processes|a function"):
         to_plain(value)

@@ -16,6 +16,7 @@ from l2l import Individual, Optimizee, ParameterSpace, Real, Trial
 from l2l.errors import NotFoundError, OptionError
 from l2l.plugin import Reference
 from l2l.provenance import Specification, effective_options, environment, fingerprint, job_id, specification, versions
+from tests.l2l.naming import named
 
 SPACE = ParameterSpace(x=Real(-1.0, 1.0))
 
@@ -90,7 +91,7 @@ def digest(optimizee: Optimizee) -> str:
         {"names": {}, "any": None, "transfer": double},
         {"count": 3, "rate": 8.0, "files": ()},
     ],
-    ids=str,
+    ids=named,
 )
 def test_saying_a_default_or_saying_it_otherwise_changes_nothing(options: dict[str, Any]) -> None:
     assert fingerprint(Model(**options)) == fingerprint(Model())
@@ -111,7 +112,7 @@ def test_saying_a_default_or_saying_it_otherwise_changes_nothing(options: dict[s
         {"inner": decorated},
         {"inner": Model()},
     ],
-    ids=str,
+    ids=named,
 )
 def test_another_option_is_another_fingerprint(options: dict[str, Any]) -> None:
     changed = fingerprint(Model(**options))
@@ -132,7 +133,7 @@ def test_another_option_is_another_fingerprint(options: dict[str, Any]) -> None:
         (SPACE, ParameterSpace(x=Real(-1.0, 2.0))),
         (Path("a.txt"), "a.txt"),
     ],
-    ids=repr,
+    ids=named,
 )
 def test_values_of_no_declared_type_differ_as_they_are(tmp_path: Path, one: Any, other: Any) -> None:
     (tmp_path / "a.txt").touch()
