@@ -34,8 +34,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from l2l import config
+    from l2l import config, registry
 
+    if registry.served():
+        return 0
     experiment = config.load(arguments.file, changes_of(arguments))
     _line("optimizee", _plugin_text(experiment, "optimizee"))
     _line("optimizer", _plugin_text(experiment, "optimizer"))

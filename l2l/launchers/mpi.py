@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ class MPILauncher(PooledLauncher):
         """On rank 0 return False at once; on any other work until rank 0 ends, then return True."""
         world = _world()
         if world.Get_rank() == 0:
-            _release_at_exit(world)
+            _release_at_exit()
             return False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
             signal.signal(number, lambda *_: None)  # the leader decides what becomes of a signal to the whole job
@@ -122,7 +123,7 @@ class MPILauncher(PooledLauncher):
             raise OptionError(f"resources.ranks: expected at most {size - 1}, all but the leader's, got {ranks}")
         if ranks > 1:
             self.guards = frozenset()
-        fleet = Fleet(plan, (size - 1) // ranks, everywhere=_other_hosts(world))
+        fleet = Fleet(plan, (size - 1) // ranks, everywhere=_other_hosts())
         for rank in range(1, size):
             world.send(_Call(fleet.addresses, fleet.secret, ranks), rank, _CALL)
         return fleet
@@ -161,15 +162,11 @@ def _world() -> "Intracomm":
     return MPI.COMM_WORLD
 
 
-_elsewhere: list[bool] = []
-
-
-def _other_hosts(world: "Intracomm") -> bool:
+@cache
+def _other_hosts() -> bool:
     """Whether a rank runs on another machine than this one; each says its host once."""
-    if not _elsewhere:
-        hosts = {received(world, rank, _HOST) for rank in range(1, world.Get_size())}
-        _elsewhere.append(hosts != {_host()})
-    return _elsewhere[0]
+    world = _world()
+    return {received(world, rank, _HOST) for rank in range(1, world.Get_size())} != {_host()}
 
 
 def _host() -> str:
@@ -178,8 +175,10 @@ def _host() -> str:
     return f"{platform.node()} {temporary.st_dev} {temporary.st_ino}"
 
 
-def _release_at_exit(world: "Intracomm") -> None:
-    """When this process ends, in whatever way Python sees, the others do."""
+@cache
+def _release_at_exit() -> None:
+    """See that the others end when this process does, in whatever way Python sees; once, however many runs it leads."""
+    world = _world()
 
     def release() -> None:
         for rank in range(1, world.Get_size()):

@@ -9,12 +9,10 @@ from pathlib import Path
 from l2l.errors import LauncherError, OptionError
 from l2l.launcher import Description, Launcher
 from l2l.optimizee import Optimizee
-from l2l.provenance import fingerprint, specification
 from l2l.space import ParameterSpace
 from l2l.values import Evaluation, Resources, Trial
 from l2l.worker.plan import Plan
 from l2l.worker.pool import Pool
-from l2l.worker.serve import start_message
 from l2l.worker.worker import Crew
 
 
@@ -42,15 +40,7 @@ class PooledLauncher(Launcher):
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """Start the workers; does not wait for them."""
         self.check(resources)
-        start = start_message(specification(optimizee), dict(fingerprint(optimizee).parts), resources)
-        plan = Plan(
-            start=start,
-            resources=resources,
-            objectives=len(optimizee.objectives),
-            vectorized=optimizee.batches,
-            logs=self._logs(folder),
-            patience=self._patience,
-        )
+        plan = Plan.of(optimizee, resources, self._logs(folder), self._patience)
         crew = self.crew(plan)
         self.slots = crew.slots
         self._pool = Pool(plan, crew)

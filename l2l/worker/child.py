@@ -1,8 +1,6 @@
 """A worker that is a child of this process."""
 
 import os
-import signal
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +10,6 @@ from l2l.worker.board import Running
 from l2l.worker.channel import Inbox, Outbox, pipe
 from l2l.worker.process import Process, Verdict
 from l2l.worker.worker import Worker
-
-_AFTERMATH = 0.2
 
 
 class Child(Worker):
@@ -76,11 +72,7 @@ class Child(Worker):
 
     def end(self) -> int:
         """Kill it and wait for its end; its return code."""
-        self.process.kill()
-        code = self.process.reap()
-        if self.verdict is None and code == -signal.SIGKILL:
-            time.sleep(_AFTERMATH)  # where a batch system ends the job, we die here and charge nobody
-        return code
+        return self.process.end()
 
     def said(self) -> str:
         """The end of what it wrote since the trial that it began last."""

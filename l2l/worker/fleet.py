@@ -34,26 +34,23 @@ class Fleet(Crew):
         plan: What they run.
         slots: Workers that are expected.
         everywhere: Whether to listen to other machines; else a socket file of this one is all.
-        environment: What the workers' environment has besides their stations'.
 
     Raises:
         LauncherError: We cannot listen.
     """
 
-    def __init__(
-        self, plan: Plan, slots: int, *, everywhere: bool, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, slots: int, *, everywhere: bool) -> None:
         self.plan = plan
         self.slots = slots
         self.forms = Forms()
         self.workers: list[Distant] = []
         self.secret = new_secret()
         self.addresses: list[str] = []
-        self._environment = dict(environment or {})
         self._stations: dict[str, _Station] = {}
         self._places = 0
         self._lost: list[Worker] = []
         self._noted: dict[Distant, None] = {}
+        self._refused: list[Distant] = []
         self._due = 0.0
         self._strangers: dict[_Stranger, None] = {}
         self._listeners: list[socket.socket] = []
@@ -101,6 +98,8 @@ class Fleet(Crew):
             if events & selectors.EVENT_READ:
                 if what.inbox.closed:
                     self._selector.unregister(what.inbox.descriptor)  # else it is reported for ever
+                    if what.inbox.refused:
+                        self._refused.append(what)
                 readable[what] = None
         readable |= self._noted
         self._noted = {}
@@ -141,11 +140,10 @@ class Fleet(Crew):
     def _admit(self, connection: socket.socket, said: Mapping[str, Any]) -> None:
         name, kind = str(said["station"]), said["kind"]
         if kind == "station":
-            station = _Station(connection, self._places, str(said["host"]))
+            station = _Station(connection, self._places)
             self._places += int(said["places"])
             self._stations[name] = station
-            orders = Orders(self.plan.resources, self.plan.logs, station.first, self._environment)
-            station.outbox.send(framed(orders))
+            station.outbox.send(framed(Orders(self.plan.resources, self.plan.logs, station.first)))
             self._selector.register(connection, selectors.EVENT_READ, lambda _: self._news(name))
             return
         station = self._stations[name]
@@ -218,9 +216,10 @@ class Fleet(Crew):
             raise LauncherError(f"no worker has come for {self.plan.patience:g} s; expected {self.slots}")
 
     def lost(self) -> list[Worker]:
-        """Workers whose stations went without a word."""
-        for name, station in list(self._stations.items()):
-            if any(worker.inbox.refused for worker in station.workers.values()):
+        """Workers whose stations went without a word, or of whom one sent what cannot be a message."""
+        while self._refused:
+            refused = self._refused.pop()
+            for name in [name for name, one in self._stations.items() if refused in one.workers.values()]:
                 self._lose(name)
         lost, self._lost = self._lost, []
         for worker in lost:
@@ -301,13 +300,11 @@ class _Station:
     Args:
         connection: Proved.
         first: Number of its first worker.
-        host: Where it is.
     """
 
-    def __init__(self, connection: socket.socket, first: int, host: str) -> None:
+    def __init__(self, connection: socket.socket, first: int) -> None:
         self._connection = connection
         self.first = first
-        self.host = host
         self.workers: dict[int, Distant] = {}
         self.inbox = Inbox(connection.fileno(), LARGEST)
         self.outbox = Outbox(os.dup(connection.fileno()))

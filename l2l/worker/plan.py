@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+from l2l.optimizee import Optimizee
+from l2l.provenance import fingerprint, specification
 from l2l.values import Resources
+from l2l.worker.serve import start_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +29,23 @@ class Plan:
     vectorized: bool
     logs: Path
     patience: float = 600.0
+
+    @classmethod
+    def of(cls, optimizee: Optimizee, resources: Resources, logs: Path, patience: float) -> Self:
+        """The plan to run an optimizee, which evaluating processes build anew.
+
+        Args:
+            optimizee: What they evaluate.
+            resources, logs, patience: As the fields.
+
+        Raises:
+            OptionError: Another process could not find its code.
+        """
+        return cls(
+            start=start_message(specification(optimizee), dict(fingerprint(optimizee).parts), resources),
+            resources=resources,
+            objectives=len(optimizee.objectives),
+            vectorized=optimizee.batches,
+            logs=logs,
+            patience=patience,
+        )

@@ -21,6 +21,7 @@ from l2l.worker.protect import TRACE_SIGNAL
 _PROGRAM = str(Path(__file__).absolute().with_name("__main__.py"))
 _UNKILLABLE = 5.0
 _FAREWELL = 1.0
+_AFTERMATH = 0.2
 _MPI = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIR_CVAR", "MPIEXEC_")
 
 
@@ -135,6 +136,14 @@ class Process:
         if used > self._inherited:
             self.peak_memory = max(self.peak_memory, used)
         return self.code
+
+    def end(self) -> int:
+        """Kill it and wait for its end; its return code."""
+        self.kill()
+        code = self.reap()
+        if self.verdict is None and code == -signal.SIGKILL:
+            time.sleep(_AFTERMATH)  # where a batch system ends the job, we die here and charge nobody
+        return code
 
     def said(self) -> str:
         """The end of what it wrote since the trial that it began last."""

@@ -8,7 +8,6 @@ import contextlib
 import os
 import platform
 import selectors
-import signal
 import socket
 import tempfile
 import time
@@ -28,7 +27,6 @@ from l2l.worker.process import Process, environment_of, wait_for_ends
 from l2l.worker.watchdog import Watchdog
 
 _CONNECT = 10.0
-_AFTERMATH = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +37,11 @@ class Orders:
         resources: Of each trial.
         logs: Folder of the workers' logs; where it cannot be used from here, a temporary one is.
         first: Number of the station's first worker, for the names of logs.
-        environment: What the workers' environment has besides the station's.
     """
 
     resources: Resources
     logs: Path
     first: int
-    environment: Mapping[str, str]
 
 
 class _Posted(Process):
@@ -71,11 +67,8 @@ class _Posted(Process):
             self.connection.shutdown(how)
 
     def death(self) -> Death:
-        """What is to be told of it, after its end."""
-        code = self.reap()
-        verdict = self.verdict
-        if verdict is None and code == -signal.SIGKILL:
-            time.sleep(_AFTERMATH)  # where a batch system ends the job, we die here and charge nobody
+        """End it; what is to be told of it."""
+        code, verdict = self.end(), self.verdict
         running = verdict.running if verdict else self.running
         return Death(
             code=code,
@@ -116,6 +109,9 @@ class Station:
         self._outbox = Outbox(os.dup(self._control.fileno()))
         self._selector.register(self._control, selectors.EVENT_READ)
         self._orders = self._first_orders()
+        logs = self._orders.logs
+        seen = logs.is_dir() and os.access(logs, os.W_OK)
+        self._logs = logs if seen else Path(tempfile.mkdtemp(prefix="l2l-logs-"))
 
     def _first_orders(self) -> Orders:
         deadline = time.monotonic() + _CONNECT
@@ -161,25 +157,17 @@ class Station:
         connection = introduced(
             self._addresses, self._secret, {"station": self._name, "kind": "worker", "place": place, "number": number}
         )
-        orders = self._orders
-        environment = environment_of(orders.resources.threads) | dict(orders.environment)
         process = _Posted(
             number,
             connection,
-            self._logs() / f"worker-{orders.first + place}.log",
+            self._logs / f"worker-{self._orders.first + place}.log",
             marker=f"{marker}/{number}/",
-            environment=environment,
+            environment=environment_of(self._orders.resources.threads),
         )
         self._processes[place] = process
         guardian.watch(process.pid)
         if process.pidfd is not None:
             self._selector.register(process.pidfd, selectors.EVENT_READ)
-
-    def _logs(self) -> Path:
-        logs = self._orders.logs
-        if logs.is_dir() and os.access(logs, os.W_OK):
-            return logs
-        return Path(tempfile.mkdtemp(prefix="l2l-logs-"))
 
     def _look_after(self, marker: str, guardian: Guardian) -> float:
         """The loop; returns the seconds that running trials get to end."""
@@ -204,7 +192,6 @@ class Station:
                 self._outbox.send(framed(("recalled", number, process.board.following, before)))
 
     def _bury(self, process: _Posted, guardian: Guardian) -> None:
-        process.kill()
         death = process.death()
         process.cut(socket.SHUT_RDWR)
         if process.pidfd is not None:
