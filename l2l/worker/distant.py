@@ -14,6 +14,8 @@ from l2l.worker.worker import Worker
 
 LARGEST = 1 << 30
 """Bytes of a message from elsewhere at most."""
+NOTHING, WHATEVER = -1, -2
+"""In place of a trial's number: none ran; the first whose result is not here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Death:
 
     Args:
         code: Its return code.
-        number: Of the first trial that it was at; -1 for none.
+        number: Of the first trial that it was at; NOTHING or WHATEVER.
         together: How many of them ran as one batch.
         age: Seconds since they began.
         status: What the station's watchdog judged, or None.
@@ -74,9 +76,10 @@ class Distant(Worker):
     def verdict(self) -> Verdict | None:
         """Why its station ended it, if it did."""
         death = self.death
-        if death is None or death.status is None or death.number < 0:
+        running = self.running if death is not None and death.status is not None else None
+        if death is None or death.status is None or running is None:
             return None
-        return Verdict(self._last(death), Status(death.status), death.message, time.monotonic())
+        return Verdict(running, Status(death.status), death.message, time.monotonic())
 
     @property
     def peak_memory(self) -> int:
@@ -86,8 +89,8 @@ class Distant(Worker):
     @property
     def running(self) -> Running | None:
         """What it was at when it ended, or what it must be at: the first of its trials, in the order sent."""
-        if self.death is not None:
-            return self._last(self.death) if self.death.number >= 0 else None
+        if self.death is not None and self.death.number != WHATEVER:
+            return self._last(self.death) if self.death.number != NOTHING else None
         first = next(iter(self.sent), None)
         if first is None or self.hello is None:
             return None

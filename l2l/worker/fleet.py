@@ -7,14 +7,14 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from l2l.errors import LauncherError
 from l2l.worker.batch import Forms
 from l2l.worker.channel import Inbox, Outbox, framed
-from l2l.worker.distant import LARGEST, Distant
+from l2l.worker.distant import LARGEST, Death, Distant
 from l2l.worker.handshake import Challenge, new_secret
 from l2l.worker.plan import Plan
 from l2l.worker.station import Orders
@@ -140,7 +140,7 @@ class Fleet(Crew):
     def _admit(self, connection: socket.socket, said: Mapping[str, Any]) -> None:
         name, kind = str(said["station"]), said["kind"]
         if kind == "station":
-            station = _Station(connection, self._places)
+            station = _Station(connection, self._places, str(said["origin"]))
             self._places += int(said["places"])
             self._stations[name] = station
             station.outbox.send(framed(Orders(self.plan.resources, self.plan.logs, station.first)))
@@ -181,7 +181,31 @@ class Fleet(Crew):
         station = self._stations.pop(name)
         self._selector.unregister(station.inbox.descriptor)
         station.close()
-        self._lost += station.workers.values()
+        workers = list(station.workers.values())
+        for worker in workers:
+            worker.slow = True  # nothing more is sent there
+        self.cut_off(station.origin, workers)
+
+    # --- what a batch system knows better ---
+
+    def cut_off(self, origin: str, workers: Sequence[Distant]) -> None:
+        """Judge workers whose station is gone without a word: lost, unless somebody knows how they ended.
+
+        Args:
+            origin: By what the station was started.
+            workers: Of the station.
+        """
+        self._lost += workers
+
+    def ended(self, worker: Distant, death: Death) -> None:
+        """Take note that a worker whose station was cut off has ended by its own doing."""
+        worker.death = death
+        self._noted[worker] = None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether workers may still come, however long that takes."""
+        return False
 
     # --- what the pool asks ---
 
@@ -212,7 +236,7 @@ class Fleet(Crew):
                     f"a worker was not ready after {self.plan.patience:g} s of imports and setup; "
                     f"see {self.plan.logs}/worker-{worker.slot}.log"
                 )
-        if not self._stations and now - self._began > self.plan.patience:
+        if not self._stations and not self.awaited and now - self._began > self.plan.patience:
             raise LauncherError(f"no worker has come for {self.plan.patience:g} s; expected {self.slots}")
 
     def lost(self) -> list[Worker]:
@@ -300,11 +324,13 @@ class _Station:
     Args:
         connection: Proved.
         first: Number of its first worker.
+        origin: By what it was started, as it says.
     """
 
-    def __init__(self, connection: socket.socket, first: int) -> None:
+    def __init__(self, connection: socket.socket, first: int, origin: str) -> None:
         self._connection = connection
         self.first = first
+        self.origin = origin
         self.workers: dict[int, Distant] = {}
         self.inbox = Inbox(connection.fileno(), LARGEST)
         self.outbox = Outbox(os.dup(connection.fileno()))

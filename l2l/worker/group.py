@@ -68,13 +68,14 @@ def _settled(comm: "Comm", source: int, tag: int, failure: Failure | None) -> An
     return comm.recv(source=source, tag=tag)
 
 
-def serve_together(comm: "Comm", addresses: Sequence[str], secret: bytes) -> None:
+def serve_together(comm: "Comm", addresses: Sequence[str], secret: bytes, origin: str = "") -> None:
     """Evaluate as one of the group's ranks until the leader says that it is over.
 
     Args:
         comm: The group's communicator.
         addresses: Where the leader listens.
         secret: The run's.
+        origin: As a station's.
 
     Raises:
         LauncherError: The leader cannot be reached, or a rank cannot evaluate.
@@ -82,7 +83,7 @@ def serve_together(comm: "Comm", addresses: Sequence[str], secret: bytes) -> Non
     inner = comm.Dup()  # the model's: its messages cannot meet ours
     try:
         if comm.Get_rank() == 0:
-            _Reporter(comm, inner, addresses, secret).serve()
+            _Reporter(comm, inner, addresses, secret, origin).serve()
         else:
             _assist(comm, inner)
     finally:
@@ -142,13 +143,15 @@ class _Reporter:
         inner: The model's.
         addresses: Where the leader listens.
         secret: The run's.
+        origin: As a station's.
     """
 
-    def __init__(self, comm: "Comm", inner: "Comm", addresses: Sequence[str], secret: bytes) -> None:
+    def __init__(self, comm: "Comm", inner: "Comm", addresses: Sequence[str], secret: bytes, origin: str) -> None:
         self._comm, self._inner = comm, inner
         self._others = range(1, comm.Get_size())
         name = uuid.uuid4().hex
-        self._control = introduced(addresses, secret, {"station": name, "kind": "station", "places": 1})
+        about = {"station": name, "kind": "station", "places": 1, "origin": origin}
+        self._control = introduced(addresses, secret, about)
         self._data = introduced(addresses, secret, {"station": name, "kind": "worker", "place": 0, "number": 0})
         self._orders, self._inbox = Inbox(self._control.fileno(), LARGEST), Inbox(self._data.fileno(), LARGEST)
         self._selector = selectors.DefaultSelector()

@@ -20,7 +20,7 @@ from typing import Any
 from l2l.errors import LauncherError
 from l2l.values import Resources
 from l2l.worker.channel import Inbox, Outbox, framed
-from l2l.worker.distant import LARGEST, Death
+from l2l.worker.distant import LARGEST, NOTHING, Death
 from l2l.worker.guardian import Guardian, end_all
 from l2l.worker.handshake import introduce
 from l2l.worker.process import Process, environment_of, wait_for_ends
@@ -72,7 +72,7 @@ class _Posted(Process):
         running = verdict.running if verdict else self.running
         return Death(
             code=code,
-            number=running.number if running else -1,
+            number=running.number if running else NOTHING,
             together=running.together if running else 0,
             age=time.monotonic() - running.since if running else 0.0,
             status=int(verdict.status) if verdict else None,
@@ -90,12 +90,13 @@ class Station:
         addresses: Where the leader listens; the first that answers is taken.
         secret: The run's.
         places: How many workers.
+        origin: By what the leader's own order started it, in words of its launcher.
 
     Raises:
         LauncherError: The leader cannot be reached, or is another one.
     """
 
-    def __init__(self, addresses: Sequence[str], secret: bytes, places: int = 1) -> None:
+    def __init__(self, addresses: Sequence[str], secret: bytes, places: int = 1, origin: str = "") -> None:
         self._name = uuid.uuid4().hex
         self._addresses = addresses
         self._secret = secret
@@ -103,7 +104,8 @@ class Station:
         self._spawned = 0
         self._processes: dict[int, _Posted] = {}
         self._selector = selectors.DefaultSelector()
-        self._control = introduced(addresses, secret, {"station": self._name, "kind": "station", "places": places})
+        about = {"station": self._name, "kind": "station", "places": places, "origin": origin}
+        self._control = introduced(addresses, secret, about)
         self._control.setblocking(False)
         self._inbox = Inbox(self._control.fileno(), LARGEST)
         self._outbox = Outbox(os.dup(self._control.fileno()))

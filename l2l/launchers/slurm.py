@@ -1,0 +1,242 @@
+"""The Slurm launcher: workers in job steps of our allocation, or in jobs of their own.
+
+Slurm starts the processes, binds them to cores and GPUs, and connects the ranks of a trial that wants several. Trials
+and results travel over sockets between this process and the workers, with a secret of the run as proof.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from l2l.errors import LauncherError, OptionError
+from l2l.launchers.pooled import PooledLauncher
+from l2l.launchers.slurm_fleet import SlurmFleet
+from l2l.launchers.slurm_orders import Job, Order, Step, ask_slurm, program
+from l2l.optimizee import Optimizee
+from l2l.values import Resources
+from l2l.worker.plan import Plan
+
+_JOB = "SLURM_JOB_ID"
+
+
+class SlurmLauncher(PooledLauncher):
+    """Runs trials wherever Slurm puts them, this process leading them.
+
+    Within an allocation (`sbatch`, `salloc`) each node gets a job step with as many workers as it has cores for, one
+    a trial with its threads and GPUs. With `resources: {ranks: 4}` each trial gets a step of its own with four ranks,
+    which simulate it together with the communicator `trial.comm`. From a login node, outside an allocation, jobs
+    bring the workers; they wait in the queue and work when they come.
+
+    A node that is lost costs the trials that ran there: they run again elsewhere.
+
+    Args:
+        workers: Trials that run at once; all that the allocation has room for unless given, and 1 outside of one.
+        per_job: Of these, how many in one job, outside an allocation.
+        options: Further options of `sbatch` outside an allocation ("--partition=batch", "--time=02:00:00").
+        step: Further options of `srun` ("--cpu-bind=cores", "--hint=nomultithread").
+        mpi: How Slurm starts MPI programs, as `srun --mpi=list` has it; Slurm's own default unless given. For trials of
+            several ranks.
+        patience: Seconds that a worker may take to come and to import and set up the optimizee.
+
+    Raises:
+        OptionError: An option is out of range.
+
+    Example:
+        >>> SlurmLauncher(workers=64).options["workers"]
+        64
+    """
+
+    guards = frozenset({"crash", "timeout", "memory"})
+    communicators = True
+
+    def __init__(
+        self,
+        *,
+        workers: int | None = None,
+        per_job: int = 1,
+        options: Sequence[str] = (),
+        step: Sequence[str] = (),
+        mpi: str | None = None,
+        patience: float = 600.0,
+    ) -> None:
+        for name, number in (("workers", workers), ("per_job", per_job)):
+            if number is not None and number < 1:
+                raise OptionError(f"SlurmLauncher: option '{name}': expected at least 1, got {number}")
+        super().__init__(patience=patience)
+        self._workers = workers
+        self._per_job = per_job
+        self._options = [*options]
+        self._step = [*step, *([f"--mpi={mpi}"] if mpi else [])]
+        self._folder: Path | None = None
+        self._own: Path | None = None
+
+    @classmethod
+    def detect(cls) -> bool:
+        """Whether this process is alone in an allocation of Slurm's; where it is one of several tasks, MPI leads."""
+        tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+        return bool(os.environ.get(_JOB)) and tasks in ("", "1") and shutil.which("srun") is not None
+
+    def check(self, resources: Resources) -> None:
+        """Refuse what it cannot guard: ranks that simulate together may be killed, but nobody counts their memory."""
+        super().check(resources)
+        if resources.ranks > 1 and resources.memory is not None:
+            raise OptionError(
+                f"resources.memory: SlurmLauncher cannot guard trials of several ranks, got {resources.memory}; leave "
+                "it out, and let Slurm keep the limit"
+            )
+
+    def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
+        """Ask Slurm for workers; does not wait for them."""
+        self._folder = folder
+        super().start(optimizee, resources, folder)
+
+    def crew(self, plan: Plan) -> SlurmFleet:
+        """Ask for the workers."""
+        program("srun")
+        inside = bool(os.environ.get(_JOB))
+        label = _label(self._folder)
+        if not inside:
+            self._own = self._call_folder()
+        orders = self._steps(plan) if inside else self._jobs(plan, label)
+        fleet = SlurmFleet(plan, orders, label)
+        try:
+            if self._own:
+                ask_slurm("scancel", "--me", f"--name={label}", check=False)  # a leader that was killed left them
+                fleet.call.write(self._own / "call")
+            fleet.give()
+        except BaseException:
+            fleet.stop()
+            raise
+        return fleet
+
+    def stop(self, grace: float = 0.0) -> None:
+        """End all workers, steps and jobs."""
+        super().stop(grace)
+        own, self._own = self._own, None
+        if own is not None:
+            shutil.rmtree(own, ignore_errors=True)
+
+    # --- within an allocation ---
+
+    def _steps(self, plan: Plan) -> list[Order]:
+        """A step a node, or a step a trial of several ranks."""
+        nodes = allocated()
+        ranks, threads = plan.resources.ranks, plan.resources.threads
+        found: list[Order] = []
+        for places, where in _groups(nodes, ranks, threads) if ranks > 1 else _shares(nodes, threads, self._workers):
+            name = f"{len(found)}"
+            log = plan.logs / f"step-{name}.log"
+            tasks = ranks if ranks > 1 else places
+            one = Step(name, places, log, nodes=where, tasks=tasks, resources=plan.resources, options=self._step)
+            found.append(one)
+        if not found:
+            had = ", ".join(f"{node} {cores}" for node, cores in nodes.items())
+            raise OptionError(
+                f"resources: a trial wants {ranks} rank(s) of {threads} thread(s), and the allocation has no room for "
+                f"one; its nodes and cores: {had}"
+            )
+        return found[: self._workers] if ranks > 1 else found
+
+    # --- from a login node ---
+
+    def _jobs(self, plan: Plan, label: str) -> list[Order]:
+        """Jobs of so many workers each, or of a trial of several ranks each."""
+        assert self._own
+        workers, each = self._workers or 1, self._per_job
+        ranks = plan.resources.ranks
+        if ranks > 1 and each > 1:
+            raise OptionError(
+                f"SlurmLauncher: option 'per_job': expected 1 where a trial has several ranks, got {each}"
+            )
+        found: list[Order] = []
+        for number, first in enumerate(range(0, workers, each)):
+            places = min(each, workers - first)
+            found.append(
+                Job(
+                    f"{number}",
+                    places,
+                    plan.logs / f"job-{number}.log",
+                    tasks=ranks if ranks > 1 else places,
+                    resources=plan.resources,
+                    options=self._options,
+                    step=self._step,
+                    call=self._own / "call",
+                    label=label,
+                )
+            )
+        return found
+
+    def _call_folder(self) -> Path:
+        """A folder that only we can enter, and that the nodes see too."""
+        place = self._folder or Path.cwd()
+        try:
+            return Path(tempfile.mkdtemp(prefix=".l2l-", dir=place)).absolute()
+        except OSError as error:
+            raise LauncherError(f"{place}: expected to make a folder there, got: {error.strerror}") from error
+
+
+def _label(folder: Path | None) -> str:
+    """The name of our jobs in the queue, the same for each leader of a run."""
+    place = str((folder or Path.cwd()).absolute())
+    return f"l2l-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+
+def allocated() -> dict[str, int]:
+    """Node → cores of the allocation that this process runs in.
+
+    Raises:
+        LauncherError: Slurm does not say.
+    """
+    listed = os.environ.get("SLURM_JOB_NODELIST", "")
+    nodes = ask_slurm("scontrol", "show", "hostnames", listed).split()
+    cores = cores_of(os.environ.get("SLURM_JOB_CPUS_PER_NODE", ""))
+    if not nodes or len(nodes) != len(cores):
+        raise LauncherError(
+            f"expected as many numbers of cores as nodes of the allocation, got SLURM_JOB_NODELIST={listed!r} and "
+            f"SLURM_JOB_CPUS_PER_NODE={os.environ.get('SLURM_JOB_CPUS_PER_NODE')!r}"
+        )
+    return dict(zip(nodes, cores, strict=True))
+
+
+def cores_of(text: str) -> list[int]:
+    """Cores of each node, from Slurm's short form.
+
+    Example:
+        >>> cores_of("72(x2),36")
+        [72, 72, 36]
+    """
+    found: list[int] = []
+    for cores, _, times in re.findall(r"(\d+)(\(x(\d+)\))?", text):
+        found += [int(cores)] * int(times or 1)
+    return found
+
+
+def _shares(nodes: dict[str, int], threads: int, workers: int | None) -> list[tuple[int, list[str]]]:
+    """How many workers of so many threads each node gets, at most so many in all."""
+    left = workers if workers is not None else 1 << 62
+    found = []
+    for node, cores in nodes.items():
+        places = min(cores // threads, left)
+        left -= places
+        if places:
+            found.append((places, [node]))
+    return found
+
+
+def _groups(nodes: dict[str, int], ranks: int, threads: int) -> list[tuple[int, list[str]]]:
+    """Nodes for each group of ranks: one of them where it has the cores, else as many whole ones as are needed."""
+    found: list[tuple[int, list[str]]] = []
+    gathered: list[str] = []
+    for node, cores in nodes.items():
+        fitting = cores // (ranks * threads)
+        found += [(1, [node])] * fitting
+        if not fitting:
+            gathered.append(node)
+            if sum(nodes[one] // threads for one in gathered) >= ranks:
+                found.append((1, gathered))
+                gathered = []
+    return found

@@ -1,0 +1,327 @@
+"""What is asked of Slurm so that workers come: job steps within an allocation, jobs from a login node."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from l2l.errors import LauncherError, MissingPart
+from l2l.launchers.outpost import PROGRAM, Call
+from l2l.values import Resources
+from l2l.worker.crash import log_size, tail
+
+_PATIENCE = 60.0
+_BAD = ("down", "drain", "fail", "err", "unk", "not_resp", "power", "boot", "maint")
+_OF_THE_JOB = (
+    "SLURM_NTASKS", "SLURM_NPROCS", "SLURM_CPUS_PER_TASK", "SLURM_TRES_PER_TASK", "SLURM_MEM_PER", "SLURM_GPUS",
+    "SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SLURM_TASKS_PER_NODE", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND",
+    "SLURM_EXACT", "SLURM_OVERLAP", "SLURM_HINT", "SLURM_THREADS_PER_CORE",
+)  # fmt: skip
+"""How these begin: wishes for the job's own tasks, which srun would take for wishes for ours."""
+
+
+class Order(ABC):
+    """Something that was asked of Slurm and brings workers.
+
+    Args:
+        name: Its own, within the run.
+        places: Workers that it brings.
+        log: What it writes.
+    """
+
+    def __init__(self, name: str, places: int, log: Path) -> None:
+        self.name = name
+        self.places = places
+        self.log = log
+        self.origin = ""
+        """By which its stations name it; another one each time that it is given."""
+        self.fruitless = 0
+        """How often in a row it ended before a worker came."""
+        self.arrived = False
+        self.due = 0.0
+        """When it may be given again, on the monotonic clock."""
+        self.condemned = ""
+        """Why it is being ended, where its trial is to blame."""
+        self._given = 0
+        self._log_start = 0
+
+    def give(self, call: Call) -> None:
+        """Ask for it, once more perhaps; does not wait.
+
+        Raises:
+            LauncherError: Slurm refuses.
+        """
+        self.origin, self._given = f"{self.name}.{self._given}", self._given + 1
+        self.arrived, self.condemned = False, ""
+        self._log_start = log_size(self.log)
+        self.ask(call)
+
+    def said(self) -> str:
+        """The end of what it wrote since it was given last."""
+        return tail(self.log, self._log_start)
+
+    @abstractmethod
+    def ask(self, call: Call) -> None:
+        """Ask Slurm for it."""
+
+    @abstractmethod
+    def ended(self) -> int | None:
+        """Its return code (negative: a signal) once it is over; None before."""
+
+    @abstractmethod
+    def to_blame(self) -> bool:
+        """Whether its end was the doing of what ran in it, and not of a node or a person."""
+
+    @abstractmethod
+    def usable(self) -> bool:
+        """Whether it can be given again now."""
+
+    @abstractmethod
+    def waits(self) -> bool:
+        """Whether it has not begun, for want of nodes."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """End it at once."""
+
+
+class Step(Order):
+    """A job step on given nodes of our allocation.
+
+    Args:
+        name, places, log: As of an order.
+        nodes: Where it runs.
+        tasks: How many, over all nodes.
+        resources: Of each task.
+        options: Further ones of srun.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        places: int,
+        log: Path,
+        *,
+        nodes: Sequence[str],
+        tasks: int,
+        resources: Resources,
+        options: Sequence[str],
+    ) -> None:
+        super().__init__(name, places, log)
+        self._nodes = nodes
+        self._options = [
+            *step_options(tasks, resources, options),
+            f"--nodes={len(nodes)}",
+            f"--nodelist={','.join(nodes)}",
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, call: Call) -> None:
+        """Start srun, and tell the tasks through it where we are."""
+        command = [program("srun"), *self._options, f"--job-name={self.origin}", *outpost(self.origin)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, env=step_environment()
+            )
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(call.text().encode())
+            self._process.stdin.close()
+        except OSError:
+            return  # it ended already, and its log says why
+
+    def ended(self) -> int | None:
+        """The return code of srun, which is that of the task that went worst."""
+        code = self._process.poll() if self._process else None
+        return 128 - code if code is not None and code > 128 else code
+
+    def to_blame(self) -> bool:
+        """Whether all its nodes answer."""
+        return self.usable()
+
+    def usable(self) -> bool:
+        """Whether all its nodes answer."""
+        return not bad_nodes(self._nodes)
+
+    def waits(self) -> bool:
+        """Never for long: the nodes are ours."""
+        return False
+
+    def cancel(self) -> None:
+        """Kill the step, then srun if it does not see that."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        job = os.environ.get("SLURM_JOB_ID", "")
+        listed = ask_slurm("squeue", "-h", "-s", "-j", job, "-o", "%i %j", check=False)
+        for line in listed.splitlines():
+            step, _, name = line.partition(" ")
+            if name.strip() == self.origin:
+                ask_slurm("scancel", "--signal=KILL", step, check=False)
+        try:
+            self._process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+
+def step_options(tasks: int, resources: Resources, options: Sequence[str]) -> list[str]:
+    """What srun is told of a step's tasks, each of which is a rank of a trial."""
+    inside = ["--overlap"] if os.environ.get("SLURM_STEP_ID") else ["--exact"]
+    gpus = [f"--gpus-per-task={resources.gpus}"] if resources.gpus else []
+    alone = ["--mpi=none"] if resources.ranks == 1 else []
+    each = [f"--ntasks={tasks}", f"--cpus-per-task={resources.threads}", "--mem=0", "--input=all"]
+    return [*inside, *each, *gpus, *alone, "--kill-on-bad-exit=1", *options]
+
+
+def outpost(origin: str, file: Path | None = None) -> list[str]:
+    """The command of a task."""
+    return [sys.executable, "-P", PROGRAM, origin, *([str(file)] if file else [])]
+
+
+def step_environment() -> dict[str, str]:
+    """Ours, without what was asked for the tasks of the job itself."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_JOB)}
+
+
+class Job(Order):
+    """A job of its own, given from a login node.
+
+    Args:
+        name, places, log: As of an order.
+        tasks: Of the job.
+        resources: Of each task.
+        options: Further ones of sbatch.
+        step: Further ones of srun.
+        call: Where the call is written, for the tasks to read.
+        label: The job's name in the queue.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        places: int,
+        log: Path,
+        *,
+        tasks: int,
+        resources: Resources,
+        options: Sequence[str],
+        step: Sequence[str],
+        call: Path,
+        label: str,
+    ) -> None:
+        super().__init__(name, places, log)
+        self.state = ""
+        """As the queue has it; "" where it is not there."""
+        self.number = ""
+        """In the queue; "" before it was given."""
+        self._call = call
+        self._step = step_options(tasks, resources, step)
+        gpus = [f"--gpus-per-task={resources.gpus}"] if resources.gpus else []
+        wanted = [f"--ntasks={tasks}", f"--cpus-per-task={resources.threads}", *gpus]
+        self._options = [
+            *wanted,
+            f"--job-name={label}",
+            f"--output={log}",
+            "--open-mode=append",
+            "--no-requeue",
+            *options,
+        ]
+
+    def ask(self, call: Call) -> None:
+        """Submit the job."""
+        command = shlex.join(["srun", *self._step, *outpost(self.origin, self._call)])
+        script = f"#!/bin/sh\nunset $(env | grep -oE '^({'|'.join(_OF_THE_JOB)})[^=]*')\nexec {command}\n"
+        said = ask_slurm("sbatch", "--parsable", *self._options, given=script)
+        self.number, self.state = said.strip().partition(";")[0], "PENDING"
+
+    def ended(self) -> int | None:
+        """Its return code once the queue does not have it; 0 where that is not known."""
+        if self.state:
+            return None
+        exit_code, _, number = self._told("ExitCode").partition(":")
+        if number.isdigit() and int(number):
+            return -int(number)
+        code = int(exit_code) if exit_code.isdigit() else 0
+        return 128 - code if code > 128 else code
+
+    def to_blame(self) -> bool:
+        """Whether Slurm says that it failed by itself."""
+        return self._told("JobState") in ("FAILED", "OUT_OF_MEMORY")
+
+    def usable(self) -> bool:
+        """Always: Slurm finds other nodes."""
+        return True
+
+    def waits(self) -> bool:
+        """Whether it is pending."""
+        return self.state in ("PENDING", "CONFIGURING")
+
+    def cancel(self) -> None:
+        """Cancel it."""
+        if self.number and self.state:
+            ask_slurm("scancel", self.number, check=False)
+
+    def _told(self, key: str) -> str:
+        told = ask_slurm("scontrol", "show", "job", self.number, check=False)
+        return next((one.partition("=")[2] for one in told.split() if one.startswith(f"{key}=")), "")
+
+
+def look_after(jobs: Sequence[Job], label: str) -> None:
+    """Ask the queue, once for all jobs, in which state they are."""
+    listed = ask_slurm("squeue", "-h", "--me", f"--name={label}", "-o", "%i %T")
+    states = dict(line.split() for line in listed.splitlines())
+    for job in jobs:
+        job.state = states.get(job.number, "")
+
+
+def program(name: str) -> str:
+    """The path of one of Slurm's programs.
+
+    Raises:
+        MissingPart: It is not there.
+    """
+    import shutil
+
+    found = shutil.which(name)
+    if found is None:
+        raise MissingPart(f"Slurm ({name})", "the site's module of Slurm, or run where Slurm is")
+    return found
+
+
+def ask_slurm(name: str, *arguments: str, given: str | None = None, check: bool = True) -> str:
+    """What one of Slurm's programs says.
+
+    Args:
+        name: Of the program.
+        arguments: Of it.
+        given: To its standard input.
+        check: Whether its failure is an error; else what it printed until then counts.
+
+    Raises:
+        MissingPart: It is not there.
+        LauncherError: It fails or does not answer.
+    """
+    try:
+        done = subprocess.run(
+            [program(name), *arguments], input=given, capture_output=True, text=True, timeout=_PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        if check:
+            raise LauncherError(f"{name} has not answered for {_PATIENCE:g} s") from None
+        return ""
+    if check and done.returncode:
+        raise LauncherError(
+            f"{shlex.join([name, *arguments])}: {done.stderr.strip() or f'exit code {done.returncode}'}"
+        )
+    return done.stdout
+
+
+def bad_nodes(nodes: Sequence[str]) -> list[str]:
+    """Those of these nodes that are down, or do not answer."""
+    listed = ask_slurm("sinfo", "-h", "-N", "-n", ",".join(nodes), "-o", "%N %T", check=False)
+    states = dict(line.split(maxsplit=1) for line in listed.splitlines() if " " in line)
+    return [node for node in nodes if (state := states.get(node, "").lower()).startswith(_BAD) or state.endswith("*")]
