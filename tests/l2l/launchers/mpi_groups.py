@@ -1,6 +1,12 @@
-"""An experiment whose trials want two ranks each; test_mpi.py runs it under mpiexec."""
+"""Experiments whose trials want two ranks each; test_mpi.py runs it under mpiexec, test_slurm.py in an allocation.
 
+python mpi_groups.py FOLDER [LAUNCHER [bad]]
+"""
+
+import os
+import signal
 import sys
+import time
 
 import l2l
 
@@ -18,12 +24,34 @@ def distances(individual: l2l.Individual, trial: l2l.Trial) -> float:
     return float(sum(parts))
 
 
+@l2l.optimizee(space=l2l.ParameterSpace(n=l2l.Integer(0, 11)), stochastic=False)
+def bad(individual: l2l.Individual, trial: l2l.Trial) -> float:
+    """The number of ranks; one rank dies at 3, and all hang at 7."""
+    assert trial.comm is not None
+    if individual["n"] == 3 and trial.comm.Get_rank() == 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if individual["n"] == 7:
+        time.sleep(1000)
+    return float(trial.comm.allreduce(1))
+
+
 if __name__ == "__main__":
-    experiment = l2l.Experiment(
-        distances,
-        {"name": "random", "population": 20},
-        directory=sys.argv[1],
-        stop={"generations": 2},
-        resources={"ranks": 2},
-    )
+    folder, launcher = sys.argv[1], sys.argv[2] if sys.argv[2:] else "auto"
+    if sys.argv[3:] == ["bad"]:
+        experiment = l2l.Experiment(
+            bad,
+            {"name": "grid", "points": 12},
+            directory=folder,
+            launcher={"name": launcher, "mpi": "pmi2"},
+            resources={"ranks": 2, "timeout": 3},
+        )
+    else:
+        experiment = l2l.Experiment(
+            distances,
+            {"name": "random", "population": 20},
+            directory=folder,
+            launcher={"name": launcher, "mpi": "pmi2"} if launcher == "slurm" else launcher,
+            stop={"generations": 2},
+            resources={"ranks": 2},
+        )
     experiment.run()

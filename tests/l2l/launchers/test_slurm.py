@@ -1,0 +1,187 @@
+"""The launcher slurm on a real Slurm: the contract, whole runs, lost nodes, killed leaders, trials of several ranks."""
+
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from l2l import Status, Trajectory
+from l2l.errors import OptionError
+from l2l.launchers.slurm import SlurmLauncher, cores_of
+from l2l.values import Resources
+from tests.faults.harness import PROGRAM, Leader, finished, same, starts, write_experiment
+from tests.slurm import Cluster
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+CONTRACT = Path(__file__).with_name("slurm_contract.py")
+GROUPS = Path(__file__).with_name("mpi_groups.py")
+Mpich = tuple[Path, dict[str, str]]
+
+
+def allocated(*arguments: str | Path, program: tuple[str | Path, ...] = (PROGRAM,)) -> Leader:
+    """`l2l …` in an allocation of both nodes, as a job that is not killed where it loses one has it."""
+    return Leader(*arguments, program=("salloc", "--quiet", "--nodes=2", "--ntasks=4", "--no-kill", *program))
+
+
+def experiment(folder: Path, seconds: float = 0.02, model: str = "Noted", **arguments: object) -> Path:
+    """Written with notes of each start in `folder/notes`."""
+    folder.mkdir(exist_ok=True)
+    standard = {
+        "optimizer": {"name": "cma-es", "population": 12},
+        "trials": 2,
+        "seed": 5,
+        "stop": {"generations": 5},
+        "directory": str(folder / "run"),
+    }
+    options = {"notes": str(folder / "notes"), "seconds": seconds}
+    return write_experiment(folder / "experiment.yaml", model, options, **(standard | arguments))
+
+
+def alone(folder: Path, **arguments: object) -> Trajectory:
+    """The same experiment in a single process."""
+    code, said = Leader("run", experiment(folder, 0.0, **arguments), "--launcher", "serial").end(120.0)
+    assert code == 0, said
+    return Trajectory(folder / "run")
+
+
+def test_it_keeps_the_contract_of_launchers(slurm: Cluster) -> None:
+    code, said = allocated(CONTRACT, program=(sys.executable,)).end(280.0)
+    assert code == 0, said
+    assert " passed" in said and "failed" not in said
+
+
+def test_a_run_in_an_allocation_equals_one_in_a_single_process(tmp_path: Path, slurm: Cluster) -> None:
+    code, said = allocated("run", experiment(tmp_path / "slurm")).end(120.0)
+    assert code == 0, said
+    run = Trajectory(tmp_path / "slurm/run")
+    same(run, alone(tmp_path / "serial"))
+    assert len({*(tmp_path / "slurm/run/logs").glob("worker-*.log")}) == 4, "each core of both nodes has a worker"
+
+
+def test_a_lost_node_costs_nothing_but_time(tmp_path: Path, slurm: Cluster) -> None:
+    longer = {"stop": {"generations": 12}}
+    file, run = experiment(tmp_path / "slurm", 0.1, **longer), tmp_path / "slurm/run"
+    leader = allocated("run", file)
+    leader.until(lambda: len(finished(run)) >= 30)
+    slurm.kill_node("n2")
+    code, said = leader.end(200.0)
+    assert code == 0, said
+    found = Trajectory(run)
+    assert not (found.trials["status"] == Status.CRASHED).any()
+    same(found, alone(tmp_path / "serial", **longer))
+
+
+def test_a_killed_leader_leaves_nothing_and_its_run_goes_on(tmp_path: Path, slurm: Cluster) -> None:
+    longer = {"stop": {"generations": 10}}
+    file, notes, run = experiment(tmp_path / "slurm", 0.1, **longer), tmp_path / "slurm/notes", tmp_path / "slurm/run"
+    leader = allocated("run", file)
+    leader.until(lambda: len(finished(run)) >= 30)
+    os.kill(leader_of(run), signal.SIGKILL)
+    leader.end(60.0)
+    before, began = finished(run), len(starts(notes))
+    code, said = allocated("run", file).end(120.0)
+    assert code == 0, said
+    assert not set(starts(notes)[began:]) & set(before), "finished trials ran again"
+    same(Trajectory(run), alone(tmp_path / "serial", **longer))
+
+
+def leader_of(run: Path) -> int:
+    """The process that leads a run."""
+    import json
+
+    return int(json.loads((run / "lock").read_text())["pid"])
+
+
+def test_a_killed_worker_costs_its_trial_alone(tmp_path: Path, slurm: Cluster) -> None:
+    leader = allocated("run", experiment(tmp_path / "slurm", 0.2, retries=1))
+    run = tmp_path / "slurm/run"
+    leader.until(lambda: len(finished(run)) >= 10)
+    worker = next(
+        pid for pid in leader.left() if b"l2l/worker/__main__.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    os.kill(worker, signal.SIGKILL)
+    code, said = leader.end(120.0)
+    assert code == 0, said
+    found = Trajectory(run)
+    assert (found.trials["attempt"] == 1).sum() <= 1
+    assert not (found.trials["status"] == Status.CRASHED).any()
+    same_results(found, alone(tmp_path / "serial", retries=1))
+
+
+def same_results(one: Trajectory, other: Trajectory) -> None:
+    """See that the trials came to the same, whichever attempt it was."""
+    for column in ("individual", "number", "seed", "status", "fitness/fitness"):
+        assert np.array_equal(one.trials[column], other.trials[column], equal_nan=column.startswith("fitness"))
+
+
+def test_jobs_from_a_login_node_bring_workers(tmp_path: Path, slurm: Cluster) -> None:
+    launcher = {"name": "slurm", "workers": 3, "per_job": 2, "options": ["--time=5"]}
+    run = tmp_path / "slurm/run"
+    leader = Leader("run", experiment(tmp_path / "slurm", 0.05, launcher=launcher))
+    leader.until(lambda: len(finished(run)) >= 10)
+    calls = [*run.glob(".l2l-*/call")]
+    assert len(calls) == 1 and stat.S_IMODE(calls[0].stat().st_mode) == 0o600
+    assert stat.S_IMODE(calls[0].parent.stat().st_mode) == 0o700
+    secret = __import__("json").loads(calls[0].read_text())["secret"]
+    assert not [pid for pid in leader.left() if secret.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    slurm.ask("scancel", slurm.queue()[0])
+    code, said = leader.end(120.0)
+    assert code == 0, said
+    assert not [*run.glob(".l2l-*")] and secret not in "".join(log.read_text() for log in run.glob("logs/*"))
+    same(Trajectory(run), alone(tmp_path / "serial"))
+    slurm.until(lambda: not slurm.queue())
+
+
+def test_ranks_simulate_a_trial_together(
+    tmp_path: Path, slurm: Cluster, mpich: Mpich, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in mpich[1].items():
+        monkeypatch.setenv(name, value)
+    code, said = allocated(GROUPS, tmp_path / "run", "slurm", program=(sys.executable,)).end(120.0)
+    assert code == 0, said
+    run = Trajectory(tmp_path / "run")
+    assert len(run.trials) == 40 and {int(one) for one in run.trials["ranks"]} == {2}
+    messages = [str(one) for one in run.failures["message"]]
+    assert any(one == "ValueError: all of us" for one in messages)
+    assert any(one == "rank 1: ValueError: one of us" for one in messages)
+    ok = run.trials["status"] == 0
+    x = run.individuals["parameters/x"][run.trials["individual"][ok]]
+    assert run.trials["fitness/fitness"][ok].tolist() == (x**2 + (x - 1) ** 2).tolist()
+
+
+def test_ranks_that_crash_or_hang_cost_their_trial_alone(
+    tmp_path: Path, slurm: Cluster, mpich: Mpich, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in mpich[1].items():
+        monkeypatch.setenv(name, value)
+    code, said = allocated(GROUPS, tmp_path / "run", "slurm", "bad", program=(sys.executable,)).end(200.0)
+    assert code == 0, said
+    run = Trajectory(tmp_path / "run")
+    assert len(run.trials) == 12
+    expected = [Status.CRASHED if one == 3 else Status.TIMEOUT if one == 7 else Status.OK for one in range(12)]
+    assert [Status(one) for one in run.trials["status"]] == expected
+    assert "longer than its limit of 3 s" in str(run.failures["message"][1])
+
+
+def test_what_cannot_work_is_said(tmp_path: Path, slurm: Cluster) -> None:
+    file = experiment(tmp_path / "slurm")
+    code, said = allocated("run", file, "--set", "resources.ranks=5").end(60.0)
+    assert code == 2 and "the allocation has no room for one; its nodes and cores: n1 2, n2 2" in said
+    code, said = allocated("run", file, "--set", "resources.threads=3").end(60.0)
+    assert code == 2 and "1 rank(s) of 3 thread(s)" in said
+    refused = {"name": "slurm", "options": ["--partition=nowhere"]}
+    code, said = Leader("run", experiment(tmp_path / "login", launcher=refused)).end(60.0)
+    assert code == 1 and "invalid partition specified: nowhere" in said
+    with pytest.raises(OptionError, match=r"resources\.memory"):
+        SlurmLauncher().check(Resources(ranks=2, memory="1 GB"))  # type: ignore[arg-type]
+
+
+def test_short_forms_of_cores_are_read() -> None:
+    assert cores_of("72(x2),36") == [72, 72, 36]
+    assert cores_of("4") == [4]
+    assert cores_of("") == []
