@@ -42,6 +42,9 @@ def generational(run: Run) -> str:
 
 def _refill(run: Run, todo: Iterator[tuple[int, int]]) -> None:
     """Keep the launcher's backlog between half a chunk and a whole one; without a guard, its slots filled."""
+    if run.launcher.whole_generation:
+        run.trials.launch(list(todo))
+        return
     flight = run.trials.flight
     limit = _CHUNK if run.trials.guarded else run.launcher.slots
     if len(flight) <= limit // 2 or not run.trials.guarded:

@@ -21,18 +21,19 @@ class LocalCrew(Crew):
     Args:
         plan: What they run.
         environments: Of each worker; there are as many workers.
+        marker: That all of them carry, and whatever they start; one of their own unless given.
 
     Raises:
         LauncherError: The system starts no process.
     """
 
-    def __init__(self, plan: Plan, environments: Sequence[Mapping[str, str]]) -> None:
+    def __init__(self, plan: Plan, environments: Sequence[Mapping[str, str]], marker: str | None = None) -> None:
         self.plan = plan
         self._environments = environments
         self.forms = Forms()
         self.workers: list[Child] = []
         self.slots = len(environments)
-        self._marker = uuid.uuid4().hex
+        self._marker = marker or uuid.uuid4().hex
         self._spawned = 0
         self._selector = selectors.DefaultSelector()
         self._limits = plan.resources.timeout is not None or plan.resources.memory is not None
