@@ -133,6 +133,8 @@ class SlurmFleet(Fleet):
 
     def _resolve(self, order: Order, code: int) -> None:
         """Say how the ranks of an order that has ended did."""
+        for name in [name for name, station in self._stations.items() if station.origin == order.origin]:
+            self._lose(name)  # of which we have not heard yet
         for cut in [one for one in self._cut if one.origin == order.origin]:
             self._cut.remove(cut)
             if order.condemned or order.to_blame():
