@@ -53,7 +53,7 @@ def lead(experiment: Experiment, watcher: Watcher | None, *, accept_changes: boo
         if begun is not None:
             check_same(experiment, document.parse(begun["experiment"], folder / "experiment.yaml").data, folder)
             _check_optimizee(begun, print_of, accept_changes, folder)
-            if _over(experiment, folder):
+            if is_over(experiment, folder):
                 _tidy(folder)
                 return Trajectory(folder)
         session = _Session(experiment, folder, print_of, begun, interrupts, watcher)
@@ -103,7 +103,7 @@ def _check_optimizee(begun: dict[str, Any], now: Fingerprint, accept: bool, fold
         )
 
 
-def _over(experiment: Experiment, folder: Path) -> bool:
+def is_over(experiment: Experiment, folder: Path) -> bool:
     """Whether the run is finished and would not go on under the experiment's rules."""
     if (folder / "journal").exists() and any((folder / "journal").iterdir()):
         return False
