@@ -8,7 +8,7 @@ from importlib import import_module
 from l2l.cli.parser import Command, WrongUsage, build, parse
 from l2l.errors import L2LError, UserError
 
-COMMANDS = ("run", "resume", "rerun", "status", "show", "export", "check", "list", "new")
+COMMANDS = ("run", "submit", "resume", "rerun", "status", "show", "export", "check", "list", "new")
 
 FINISHED, FAILED, WRONG, STOPPED = 0, 1, 2, 75
 _INTERRUPTED = 130

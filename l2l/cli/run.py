@@ -2,9 +2,12 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from l2l.cli.parser import Command
+
+if TYPE_CHECKING:
+    from l2l.experiment import Experiment
 
 
 def whole(text: str) -> int:
@@ -53,6 +56,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--repeats", metavar="N", type=whole, help="run it N times, with the seeds s, s+1, …, into D/000, D/001, …"
     )
     change_arguments(parser)
+    parser.add_argument(
+        "--chain",
+        metavar="SCRIPT",
+        type=Path,
+        help="in a batch job: submit SCRIPT as the next job, and cancel it where nothing is left to do; "
+        "`l2l submit` writes scripts that do so",
+    )
+    parser.add_argument("--max-jobs", metavar="N", type=whole, help="with --chain: at most so many jobs in all")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -61,7 +72,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if registry.served():
         return 0
+    _check_chain(arguments)
     experiment = config.load(arguments.file, changes_of(arguments))
+    if arguments.chain is not None:
+        return _run_chained(experiment, arguments)
     if arguments.repeats is None:
         return carry_out(experiment)
     for number in range(arguments.repeats):
@@ -70,6 +84,33 @@ def _run(arguments: argparse.Namespace) -> int:
         if code:
             return code
     return 0
+
+
+def _check_chain(arguments: argparse.Namespace) -> None:
+    """Refuse half of a chain, and one of several runs.
+
+    Raises:
+        OptionError: Names what is missing.
+    """
+    from l2l.errors import OptionError
+
+    if (arguments.chain is None) != (arguments.max_jobs is None):
+        raise OptionError("--chain SCRIPT and --max-jobs N: expected both or none; `l2l submit` writes them")
+    if arguments.chain is not None and arguments.repeats is not None:
+        raise OptionError("--chain: expected one run, got --repeats; submit each of them by itself")
+    if arguments.chain is not None and not arguments.chain.is_file():
+        raise OptionError(f"--chain: expected a batch script, but there is no file {arguments.chain}")
+
+
+def _run_chained(experiment: "Experiment", arguments: argparse.Namespace) -> int:
+    from l2l.cli.running import carry_out
+    from l2l.submit.chain import chained
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    folder, script = experiment.directory.absolute(), arguments.chain.absolute()
+    return chained(folder, script, arguments.max_jobs, lambda: carry_out(experiment), say)
 
 
 COMMAND = Command(

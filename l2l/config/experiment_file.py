@@ -17,6 +17,7 @@ from l2l.optimizee import FunctionOptimizee, Optimizee
 from l2l.plugin import Plugin, check_options, coerced, module_of_file
 
 KEYS = (*PLUGINS, *CHECKS)
+_ELSEWHERE = ("submit",)  # what batch jobs ask for: no part of the experiment, and read by `l2l submit` alone
 
 
 def load(file: str | Path, changes: Iterable[Change] = ()) -> Experiment:
@@ -49,7 +50,7 @@ def from_settings(settings: Settings, default_directory: Path | None = None) -> 
         ConfigError: As `load`.
     """
     data = settings.data
-    known(settings, (), data, KEYS)
+    known(settings, (), data, (*KEYS, *_ELSEWHERE))
     missing = [key for key in ("optimizee", "optimizer") if data.get(key) is None]
     if missing:
         got = ", ".join(data) or "nothing"
