@@ -112,6 +112,14 @@ class Launcher(Plugin, ABC):
             grace: Seconds that running trials get to end; what they give is lost all the same.
         """
 
+    def hold(self) -> bool:
+        """Start none of the trials that have not started, since they could not end in time; may be called again.
+
+        Returns:
+            Whether some run, whose evaluations are worth waiting for.
+        """
+        return False
+
     def check(self, resources: Resources) -> None:
         """Refuse resources that it cannot give or guard.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import TrialFailed
+from l2l.experiment.deadline import Deadline
 from l2l.experiment.interrupts import Interrupts
 from l2l.experiment.pending import Pending
 from l2l.experiment.plan import Plan
@@ -84,6 +85,7 @@ class Run:
         self.events = 0
         self._generation_started = time.time()
         self._begun = self._shown = time.monotonic()
+        self._deadline = Deadline(plan.stop.walltime)
 
     # --- ask -------------------------------------------------------------------------------------------------------
 
@@ -159,16 +161,18 @@ class Run:
         return final
 
     def check_time(self) -> None:
-        """Stop where a signal came or the walltime is over.
+        """Stop where a signal came or time is over; where no further trial would end in time, begin none.
 
         Raises:
             Stopped: With the reason.
         """
         if self.interrupts.reason:
             raise Stopped(self.interrupts.reason)
-        walltime = self.plan.stop.walltime
-        if walltime is not None and time.monotonic() - self._begun > walltime:
-            raise Stopped(f"walltime of {walltime:g} s over")
+        if why := self._deadline.over():
+            raise Stopped(why)
+        why = self._deadline.over(self.tally.seconds_wanted)
+        if why and not self.launcher.hold():
+            raise Stopped(why)
 
     # --- tell ------------------------------------------------------------------------------------------------------
 

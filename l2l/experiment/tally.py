@@ -31,6 +31,7 @@ class Tally:
         self.best_number = -1
         self.trials = self.failures = self.simulated = self.cached = 0
         self.seconds_per_trial = 0.0
+        self._deviation = 0.0
         self.report: dict[str, Any] = {}
 
     @property
@@ -46,7 +47,15 @@ class Tally:
     def time(self, seconds: Sequence[float]) -> None:
         """Follow how long trials take, as a running mean."""
         for one in seconds:
+            self._deviation += (
+                0.1 * (abs(one - self.seconds_per_trial) - self._deviation) if self.seconds_per_trial else 0
+            )
             self.seconds_per_trial += (0.1 if self.seconds_per_trial else 1.0) * (one - self.seconds_per_trial)
+
+    @property
+    def seconds_wanted(self) -> float:
+        """Seconds within which most trials end, by those measured; 0.0 before the first."""
+        return self.seconds_per_trial + 3.0 * self._deviation
 
     def tell(
         self,

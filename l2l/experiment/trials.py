@@ -127,7 +127,6 @@ class Trials:
         self.recorder.log("finished", record)
         self.note(record)
         self.tally.simulated += sum(final)
-        self.tally.time([one.seconds for one in noted[-8:]])
         done = [evaluation for evaluation, is_final in zip(noted, final, strict=True) if is_final]
         self.drop_folders(noted)
         self._submit(again)
@@ -144,6 +143,7 @@ class Trials:
         observables = {name: record["observables"][name][final] for name in self.wanted}
         self.book.write(index, record["number"][final], status, record["fitness"][final], observables)
         self.tally.count(status)
+        self.tally.time(record["seconds"][-8:].tolist())
 
     def _count_attempts(self, record: Mapping[str, Any]) -> None:
         columns = (record[name].tolist() for name in ("index", "number", "attempt", "status", "final"))

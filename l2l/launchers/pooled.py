@@ -79,6 +79,10 @@ class PooledLauncher(Launcher):
         """Forget these."""
         self._running.cancel(trials)
 
+    def hold(self) -> bool:
+        """Start no further trials; whether some run."""
+        return self._running.hold()
+
     def stop(self, grace: float = 0.0) -> None:
         """End all workers and whatever they started."""
         pool, self._pool = self._pool, None

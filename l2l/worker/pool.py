@@ -43,6 +43,7 @@ class Pool:
         self._came: list[Evaluation] = []
         self._hello: Hello | None = None
         self._deaths = 0
+        self._held = False
 
     def hello(self) -> Hello:
         """What the first worker says; waits for it.
@@ -95,6 +96,14 @@ class Pool:
         self._alone = {trial for trial in self._alone if _key(trial) not in unwanted}
         self._came = [one for one in self._came if _key(one) not in unwanted]
         self._dispatch()
+
+    def hold(self) -> bool:
+        """Start none of the trials that have not started; whether some run."""
+        self._held = True
+        for worker in self._crew.workers:
+            if worker.sent:
+                self._backlog.extendleft(reversed(worker.recall()))
+        return any(worker.sent for worker in self._crew.workers)
 
     def stop(self, grace: float = 0.0) -> None:
         """End all workers and whatever they started.
@@ -212,6 +221,8 @@ class Pool:
 
     def _dispatch(self) -> None:
         """Send batches to workers that have room: one to each that has nothing, then one more each to run on."""
+        if self._held:
+            return
         backlog, sizing = self._backlog, self._sizing
         for spare in (False, True):
             for worker in self._crew.workers if backlog else ():
