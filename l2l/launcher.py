@@ -40,7 +40,9 @@ class Launcher(Plugin, ABC):
     whole_generation: ClassVar[bool] = False
     """Whether it needs a generation at once, and so refuses steady state."""
     communicators: ClassVar[bool] = False
-    """Whether it can give a trial several MPI ranks."""
+    """Whether it can give a trial several MPI ranks that simulate it together."""
+    launches: ClassVar[bool] = False
+    """Whether a model can start a program on several MPI ranks from it (`trial.launch`)."""
     slots: int = 1
     """Trials that can run at once; known after `start`."""
 
@@ -120,20 +122,26 @@ class Launcher(Plugin, ABC):
         """
         return False
 
-    def check(self, resources: Resources) -> None:
+    def check(self, resources: Resources, *, programs: bool = False) -> None:
         """Refuse resources that it cannot give or guard.
 
         Args:
             resources: What each trial may use.
+            programs: Whether the ranks of a trial are those of a program that the optimizee starts.
 
         Raises:
             OptionError: Names what is asked for and which launchers have it.
         """
         name = type(self).__name__
-        if resources.ranks > 1 and not self.communicators:
+        if resources.ranks > 1 and programs and not self.launches:
+            raise OptionError(
+                f"resources.ranks: a program on several ranks cannot be started from {name}, got {resources.ranks}; "
+                "it can from the launchers local (on this machine) and slurm"
+            )
+        if resources.ranks > 1 and not programs and not self.communicators:
             raise OptionError(
                 f"resources.ranks: {name} runs each trial on one rank, got {resources.ranks}; "
-                "the launcher mpi gives a trial several"
+                "the launchers mpi and slurm give a trial several"
             )
         for guard, limit in (("timeout", resources.timeout), ("memory", resources.memory)):
             if limit is not None and guard not in self.guards:

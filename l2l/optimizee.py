@@ -34,6 +34,9 @@ class Optimizee(Plugin, ABC):
     observables: Mapping[str, Observable] = {}
     stochastic: bool = True
     """False: the seed has no effect, so there is one trial and a result counts under any seed."""
+    programs: bool = False
+    """True: `simulate` starts a program on the ranks of a trial by `trial.launch`. False: where a trial has several
+    ranks, each of them simulates it, with the communicator `trial.comm`."""
     depends_on: tuple[str, ...] = ()
     """Names of further modules and packages whose sources make up the model."""
 

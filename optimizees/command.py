@@ -38,6 +38,8 @@ class Command(Optimizee):
     itself only what `paths` and `files` name counts for "is this the same model?", and what `version` says: name it
     there if it may change.
 
+    With `resources: {ranks: 4}` the program is started on as many MPI ranks.
+
     Args:
         command: Program and arguments, as a list of words or as one line, split as a shell would; no shell is
             started.
@@ -69,6 +71,8 @@ class Command(Optimizee):
     """
 
     depends_on = tuple(f"l2l.optimizees.{name}" for name in ("building", "declarations", "program", "template"))
+
+    programs = True
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ def whole(text: str) -> int:
 def change_arguments(parser: argparse.ArgumentParser) -> None:
     """What `run`, `resume` and `check` change of a file."""
     parser.add_argument(
-        "--launcher", metavar="L", help="where trials run: auto, serial, local, mpi (see `l2l list launchers`)"
+        "--launcher", metavar="L", help="where trials run: auto, serial, local, mpi, slurm, jube, executor (see `l2l list launchers`)"
     )
     parser.add_argument("--workers", metavar="N", type=whole, help="how many trials run at once")
     parser.add_argument(
@@ -37,9 +37,10 @@ def changes_of(arguments: argparse.Namespace) -> list[Any]:
     """The changes that flags ask for, in the order in which they count."""
     from l2l.config import Change, parse_change
 
-    changes = [parse_change(text) for text in arguments.changes]
-    if arguments.launcher is not None:
+    changes = []
+    if arguments.launcher is not None:  # first, so that --set may give it options
         changes.append(Change("launcher", arguments.launcher, f"--launcher {arguments.launcher}"))
+    changes += [parse_change(text) for text in arguments.changes]
     if arguments.workers is not None:
         changes.append(Change("launcher.workers", arguments.workers, f"--workers {arguments.workers}"))
     if getattr(arguments, "directory", None) is not None:

@@ -109,7 +109,7 @@ class Experiment:
         _one_of("on_failure", on_failure, get_args(OnFailure))
         _one_of("keep", keep, get_args(Keep))
         if launcher != "auto":
-            self.launcher_for().check(self.resources)
+            self.launcher_for().check(self.resources, programs=self.optimizee.programs)
         if self.knows_space:
             self.optimizer_for(self.narrowed(self.optimizee.space))
 

@@ -6,6 +6,7 @@ import subprocess
 from l2l.errors import OptionError
 from l2l.launchers.cores import usable_cores
 from l2l.launchers.pooled import PooledLauncher
+from l2l.launchers.ranks import mpiexec
 from l2l.values import Resources
 from l2l.worker.crew import LocalCrew
 from l2l.worker.plan import Plan
@@ -28,6 +29,7 @@ class LocalLauncher(PooledLauncher):
     """
 
     guards = frozenset({"crash", "timeout", "memory"})
+    launches = True
 
     def __init__(self, *, workers: int | None = None, patience: float = 600.0) -> None:
         if workers is not None and workers < 1:
@@ -35,13 +37,17 @@ class LocalLauncher(PooledLauncher):
         super().__init__(patience=patience)
         self._workers = workers
 
+    def launch(self, resources: Resources) -> list[str]:
+        """`mpiexec`, of whichever MPI is found first."""
+        return mpiexec(resources.ranks)
+
     def crew(self, plan: Plan) -> LocalCrew:
         """Start the workers."""
         return LocalCrew(plan, self._environments(plan.resources))
 
     def _environments(self, resources: Resources) -> list[dict[str, str]]:
         """The environment of each worker, which decides how many there are."""
-        workers = self._workers or max(1, usable_cores() // resources.threads)
+        workers = self._workers or max(1, usable_cores() // (resources.threads * resources.ranks))
         if not resources.gpus:
             return [environment_of(resources.threads)] * workers
         devices = _devices()

@@ -98,9 +98,9 @@ class MPILauncher(PooledLauncher):
                 _abort(world, error)
         return True
 
-    def check(self, resources: Resources) -> None:
+    def check(self, resources: Resources, *, programs: bool = False) -> None:
         """Refuse what it cannot guard: the ranks of a trial that has several are the job's own."""
-        super().check(resources)
+        super().check(resources, programs=programs)
         if resources.ranks > 1:
             for guard, limit in (("timeout", resources.timeout), ("memory", resources.memory)):
                 if limit is not None:

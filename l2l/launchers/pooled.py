@@ -37,10 +37,15 @@ class PooledLauncher(Launcher):
     def crew(self, plan: Plan) -> Crew:
         """Start the workers; does not wait for them."""
 
+    def launch(self, resources: Resources) -> Sequence[str]:
+        """The command prefix that starts a program on the ranks of a trial."""
+        return ()
+
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """Start the workers; does not wait for them."""
-        self.check(resources)
-        plan = Plan.of(optimizee, resources, self._logs(folder), self._patience)
+        self.check(resources, programs=optimizee.programs)
+        launch = self.launch(resources) if optimizee.programs and resources.ranks > 1 else ()
+        plan = Plan.of(optimizee, resources, self._logs(folder), self._patience, launch)
         crew = self.crew(plan)
         self.slots = crew.slots
         self._pool = Pool(plan, crew)

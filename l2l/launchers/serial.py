@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from l2l.errors import LauncherError
 from l2l.launcher import Description, Launcher
+from l2l.launchers.ranks import mpiexec
 from l2l.optimizee import FunctionOptimizee, Optimizee
 from l2l.values import Evaluation, Resources, Trial
 from l2l.worker.evaluate import Evaluator, Timed, evaluation
@@ -32,16 +33,20 @@ class SerialLauncher(Launcher):
         1
     """
 
+    launches = True
+
     def __init__(self) -> None:
         self._trials: deque[Trial] = deque()
         self._resources = Resources()
+        self._launch: tuple[str, ...] = ()
         self._optimizee: Optimizee | None = None
         self._evaluator: Evaluator | None = None
         self._host = platform.node()
 
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """Take the optimizee; it is set up when it is first needed."""
-        self.check(resources)
+        self.check(resources, programs=optimizee.programs)
+        self._launch = tuple(mpiexec(resources.ranks)) if optimizee.programs and resources.ranks > 1 else ()
         self._resources = resources
         self._optimizee = _copy(optimizee)
 
@@ -97,7 +102,8 @@ class SerialLauncher(Launcher):
 
     def _given(self, trial: Trial) -> Trial:
         """The trial with the launcher's resources."""
-        return trial if trial.resources == self._resources else replace(trial, resources=self._resources)
+        same = trial.resources == self._resources and trial.launch == self._launch
+        return trial if same else replace(trial, resources=self._resources, launch=self._launch)
 
     def cancel(self, trials: Sequence[Trial]) -> None:
         """Forget these."""

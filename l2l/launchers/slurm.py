@@ -52,6 +52,7 @@ class SlurmLauncher(PooledLauncher):
 
     guards = frozenset({"crash", "timeout", "memory"})
     communicators = True
+    launches = True
 
     def __init__(
         self,
@@ -70,7 +71,9 @@ class SlurmLauncher(PooledLauncher):
         self._workers = workers
         self._per_job = per_job
         self._options = [*options]
-        self._step = [*step, *([f"--mpi={mpi}"] if mpi else [])]
+        self._step = [*step]
+        self._mpi = [f"--mpi={mpi}"] if mpi else []
+        self._programs = False
         self._folder: Path | None = None
         self._own: Path | None = None
 
@@ -80,10 +83,10 @@ class SlurmLauncher(PooledLauncher):
         tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
         return bool(os.environ.get(_JOB)) and tasks in ("", "1") and shutil.which("srun") is not None
 
-    def check(self, resources: Resources) -> None:
+    def check(self, resources: Resources, *, programs: bool = False) -> None:
         """Refuse what it cannot guard: ranks that simulate together may be killed, but nobody counts their memory."""
-        super().check(resources)
-        if resources.ranks > 1 and resources.memory is not None:
+        super().check(resources, programs=programs)
+        if resources.ranks > 1 and not programs and resources.memory is not None:
             raise OptionError(
                 f"resources.memory: SlurmLauncher cannot guard trials of several ranks, got {resources.memory}; leave "
                 "it out, and let Slurm keep the limit"
@@ -92,7 +95,22 @@ class SlurmLauncher(PooledLauncher):
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """Ask Slurm for workers; does not wait for them."""
         self._folder = folder
+        self._programs = optimizee.programs
         super().start(optimizee, resources, folder)
+
+    def launch(self, resources: Resources) -> list[str]:
+        """`srun`, on the worker's own node, so that what it started ends with it."""
+        where = ["--overlap" if _within_a_step() else "--exact", "--nodes=1", "--nodelist=$SLURMD_NODENAME"]
+        gpus = [f"--gpus-per-task={resources.gpus}"] if resources.gpus else []
+        each = [f"--ntasks={resources.ranks}", f"--cpus-per-task={resources.threads}", "--mem=0", *gpus]
+        return ["srun", *where, *each, *self._mpi, *self._step]
+
+    def _of_a_worker(self, resources: Resources) -> Resources:
+        """What a worker of ours has: all that its trials' programs use."""
+        if not self._programs:
+            return resources
+        ranks = resources.ranks
+        return Resources(threads=ranks * resources.threads, gpus=ranks * resources.gpus)
 
     def crew(self, plan: Plan) -> SlurmFleet:
         """Ask for the workers."""
@@ -101,8 +119,9 @@ class SlurmLauncher(PooledLauncher):
         label = _label(self._folder)
         if not inside:
             self._own = self._call_folder()
-        orders = self._steps(plan) if inside else self._jobs(plan, label)
-        fleet = SlurmFleet(plan, orders, label)
+        each = self._of_a_worker(plan.resources)
+        orders = self._steps(each, plan.logs) if inside else self._jobs(each, plan.logs, label)
+        fleet = SlurmFleet(plan, orders, label, each.ranks)
         try:
             if self._own:
                 ask_slurm("scancel", "--me", f"--name={label}", check=False)  # a leader that was killed left them
@@ -122,16 +141,18 @@ class SlurmLauncher(PooledLauncher):
 
     # --- within an allocation ---
 
-    def _steps(self, plan: Plan) -> list[Order]:
+    def _steps(self, each: Resources, logs: Path) -> list[Order]:
         """A step a node, or a step a trial of several ranks."""
         nodes = allocated()
-        ranks, threads = plan.resources.ranks, plan.resources.threads
+        ranks, threads = each.ranks, each.threads
+        options = [*(["--overlap"] if self._programs or _within_a_step() else ["--exact"]), *self._step]
+        options += self._mpi if ranks > 1 else []
         found: list[Order] = []
         for places, where in _groups(nodes, ranks, threads) if ranks > 1 else _shares(nodes, threads, self._workers):
             name = f"{len(found)}"
-            log = plan.logs / f"step-{name}.log"
+            log = logs / f"step-{name}.log"
             tasks = ranks if ranks > 1 else places
-            one = Step(name, places, log, nodes=where, tasks=tasks, resources=plan.resources, options=self._step)
+            one = Step(name, places, log, nodes=where, tasks=tasks, resources=each, options=options)
             found.append(one)
         if not found:
             had = ", ".join(f"{node} {cores}" for node, cores in nodes.items())
@@ -143,27 +164,30 @@ class SlurmLauncher(PooledLauncher):
 
     # --- from a login node ---
 
-    def _jobs(self, plan: Plan, label: str) -> list[Order]:
+    def _jobs(self, each: Resources, logs: Path, label: str) -> list[Order]:
         """Jobs of so many workers each, or of a trial of several ranks each."""
         assert self._own
-        workers, each = self._workers or 1, self._per_job
-        ranks = plan.resources.ranks
-        if ranks > 1 and each > 1:
+        workers, most, ranks = self._workers or 1, self._per_job, each.ranks
+        if ranks > 1 and most > 1:
             raise OptionError(
-                f"SlurmLauncher: option 'per_job': expected 1 where a trial has several ranks, got {each}"
+                f"SlurmLauncher: option 'per_job': expected 1 where a trial has several ranks, got {most}"
             )
         found: list[Order] = []
-        for number, first in enumerate(range(0, workers, each)):
-            places = min(each, workers - first)
+        for number, first in enumerate(range(0, workers, most)):
+            places = min(most, workers - first)
             found.append(
                 Job(
                     f"{number}",
                     places,
-                    plan.logs / f"job-{number}.log",
+                    logs / f"job-{number}.log",
                     tasks=ranks if ranks > 1 else places,
-                    resources=plan.resources,
+                    resources=each,
                     options=self._options,
-                    step=self._step,
+                    step=[
+                        "--overlap" if self._programs else "--exact",
+                        *self._step,
+                        *(self._mpi if ranks > 1 else []),
+                    ],
                     call=self._own / "call",
                     label=label,
                 )
@@ -177,6 +201,11 @@ class SlurmLauncher(PooledLauncher):
             return Path(tempfile.mkdtemp(prefix=".l2l-", dir=place)).absolute()
         except OSError as error:
             raise LauncherError(f"{place}: expected to make a folder there, got: {error.strerror}") from error
+
+
+def _within_a_step() -> bool:
+    """Whether this process is itself a task of a step, which has the cores that our steps are to use."""
+    return bool(os.environ.get("SLURM_STEP_ID"))
 
 
 def _label(folder: Path | None) -> str:

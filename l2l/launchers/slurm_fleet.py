@@ -44,20 +44,21 @@ class SlurmFleet(Fleet):
         plan: What they run.
         orders: Not given yet.
         label: The name of jobs among them.
+        ranks: That simulate a trial together, in our processes.
 
     Raises:
         LauncherError: We cannot listen, or Slurm refuses.
     """
 
-    def __init__(self, plan: Plan, orders: Sequence[Order], label: str) -> None:
+    def __init__(self, plan: Plan, orders: Sequence[Order], label: str, ranks: int) -> None:
         self._orders = {order.name: order for order in orders}
         self._label = label
-        self._together = plan.resources.ranks > 1
+        self._together = ranks > 1
         self._cut: list[_Cut] = []
         self._look_at = self._ask_at = 0.0
         self._stopping = False
         super().__init__(plan, sum(order.places for order in orders), everywhere=True)
-        self.call = Call(self.addresses, self.secret, plan.resources.ranks)
+        self.call = Call(self.addresses, self.secret, ranks)
 
     def give(self) -> None:
         """Ask for all workers.

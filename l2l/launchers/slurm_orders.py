@@ -170,11 +170,10 @@ class Step(Order):
 
 def step_options(tasks: int, resources: Resources, options: Sequence[str]) -> list[str]:
     """What srun is told of a step's tasks, each of which is a rank of a trial."""
-    inside = ["--overlap"] if os.environ.get("SLURM_STEP_ID") else ["--exact"]
     gpus = [f"--gpus-per-task={resources.gpus}"] if resources.gpus else []
     alone = ["--mpi=none"] if resources.ranks == 1 else []
     each = [f"--ntasks={tasks}", f"--cpus-per-task={resources.threads}", "--mem=0", "--input=all"]
-    return [*inside, *each, *gpus, *alone, "--kill-on-bad-exit=1", *options]
+    return [*each, *gpus, *alone, "--kill-on-bad-exit=1", *options]
 
 
 def outpost(origin: str, file: Path | None = None) -> list[str]:

@@ -19,17 +19,21 @@ _MOST_BYTES = 1 << 22
 
 
 class Sizing:
-    """Learns how long trials take, and sizes batches to about 50 ms of work.
+    """Learns how long trials take, and sizes batches to about so much work that sending them does not count.
 
     Args:
         slots: Workers that share the backlog.
         vectorized: Whether the optimizee simulates batches in its own way, which get larger for as long as one takes
             under half a second.
         timeout: Seconds of a trial, which a vectorized batch stays well below.
+        work: Seconds that a batch is to take.
     """
 
-    def __init__(self, slots: int, *, vectorized: bool = False, timeout: float | None = None) -> None:
+    def __init__(
+        self, slots: int, *, vectorized: bool = False, timeout: float | None = None, work: float = 0.05
+    ) -> None:
         self._slots = slots
+        self._work = work
         self._vectorized = 16 if vectorized else 0
         self._longest = min(0.5, timeout / 4) if timeout else 0.5
         self._grown = 1
@@ -63,8 +67,8 @@ class Sizing:
         elif self.seconds is None:
             size = 1
         else:
-            wanted = min(int(0.05 / self.seconds), 4 * self._grown, _MOST)
-            share = max(math.ceil(backlog / (2 * self._slots)), int(0.001 / self.seconds))
+            wanted = min(int(self._work / self.seconds), 4 * self._grown, _MOST)
+            share = max(math.ceil(backlog / (2 * self._slots)), int(self._work / 50 / self.seconds))
             size = max(1, min(wanted, share))
             self._grown = max(self._grown, min(size, wanted))
         if self._bytes:
@@ -91,18 +95,20 @@ class Form:
         self.validation = validation
         self.index = {name: place for place, name in enumerate(names)}
 
-    def trials(self, rows: Sequence[Row], resources: Resources) -> list[Trial]:
+    def trials(self, rows: Sequence[Row], resources: Resources, launch: tuple[str, ...] = ()) -> list[Trial]:
         """The trials that rows describe."""
-        return [self.trial(row, resources) for row in rows]
+        return [self.trial(row, resources, launch) for row in rows]
 
-    def trial(self, row: Row, resources: Resources) -> Trial:
+    def trial(self, row: Row, resources: Resources, launch: tuple[str, ...] = ()) -> Trial:
         """The trial that a row describes."""
         index, number, attempt, entropy, values, inactive = row
         for value in values:
             if type(value) is np.ndarray:
                 value.flags.writeable = False
         individual = Individual.of(self.index, values, inactive)
-        return Trial(individual, number, entropy, index, attempt, resources, self.root, validation=self.validation)
+        return Trial(
+            individual, number, entropy, index, attempt, resources, self.root, None, launch, validation=self.validation
+        )
 
 
 class Forms:

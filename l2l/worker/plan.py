@@ -1,5 +1,6 @@
 """What a pool of workers is to run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -31,18 +32,21 @@ class Plan:
     patience: float = 600.0
 
     @classmethod
-    def of(cls, optimizee: Optimizee, resources: Resources, logs: Path, patience: float) -> Self:
+    def of(
+        cls, optimizee: Optimizee, resources: Resources, logs: Path, patience: float, launch: Sequence[str] = ()
+    ) -> Self:
         """The plan to run an optimizee, which evaluating processes build anew.
 
         Args:
             optimizee: What they evaluate.
             resources, logs, patience: As the fields.
+            launch: The command prefix that starts a program on a trial's ranks.
 
         Raises:
             OptionError: Another process could not find its code.
         """
         return cls(
-            start=start_message(specification(optimizee), dict(fingerprint(optimizee).parts), resources),
+            start=start_message(specification(optimizee), dict(fingerprint(optimizee).parts), resources, launch),
             resources=resources,
             objectives=len(optimizee.objectives),
             vectorized=optimizee.batches,

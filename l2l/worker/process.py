@@ -23,6 +23,8 @@ _UNKILLABLE = 5.0
 _FAREWELL = 1.0
 _AFTERMATH = 0.2
 _MPI = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIR_CVAR", "MPIEXEC_")
+_RANK = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MPI_LOCALRANKID")
+"""Which of these a process has, there it is a rank; elsewhere they are the user's wishes for programs that use MPI."""
 
 
 class Verdict(NamedTuple):
@@ -208,7 +210,8 @@ def environment_of(threads: int, devices: Sequence[str] | None = None) -> dict[s
         threads: Of each trial.
         devices: The GPUs that it may use; None where trials use none.
     """
-    changed = {name: value for name, value in os.environ.items() if not name.startswith(_MPI)}
+    hidden = _MPI if any(name in os.environ for name in _RANK) else ()
+    changed = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "BLIS_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM"):
         changed[f"{name}_THREADS"] = str(threads)
     changed |= {"OMP_WAIT_POLICY": "passive", "PYNEST_QUIET": "1", "PYTHONHASHSEED": "0", "L2L_WORKER": "1"}

@@ -36,11 +36,14 @@ class Start:
         specification: Of the optimizee.
         parts: Of the leader's fingerprint of it.
         resources: Of each trial.
+        launch: The command prefix that starts a program on a trial's ranks; variables of the worker's environment in it
+            are replaced.
     """
 
     specification: Specification
     parts: dict[str, str]
     resources: Resources
+    launch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,8 @@ def _serve(messages: Iterator[Any], writing: int, board: Board) -> None:
         return
     write_all(writing, framed(answer))
     if isinstance(answer, Hello):
-        Server(optimizee, start.resources, writing, board).serve(messages)
+        launch = tuple(map(os.path.expandvars, start.launch))
+        Server(optimizee, start.resources, writing, board, launch).serve(messages)
         optimizee.teardown()
 
 
@@ -164,9 +168,13 @@ class Server:
         resources: Of each trial.
         writing: Where results go.
         board: Where trials are announced.
+        launch: As trials have it.
     """
 
-    def __init__(self, optimizee: Optimizee, resources: Resources, writing: int, board: Board) -> None:
+    def __init__(
+        self, optimizee: Optimizee, resources: Resources, writing: int, board: Board, launch: tuple[str, ...] = ()
+    ) -> None:
+        self._launch = launch
         self._evaluator = Evaluator(optimizee)
         self._batches = optimizee.batches
         self._resources = resources
@@ -181,13 +189,13 @@ class Server:
             if rows is None:
                 forms[first] = Form(first, *code)
             elif self._batches:
-                self._whole(first, forms[code].trials(rows, self._resources))
+                self._whole(first, forms[code].trials(rows, self._resources, self._launch))
             else:
                 self._singly(first, forms[code], rows)
 
     def _singly(self, number: int, form: Form, rows: Sequence[Row]) -> None:
         words, times, skip, current, log, since = self._board.raw()
-        run, resources, writing = self._evaluator.run, self._resources, self._writing
+        run, resources, writing, launch = self._evaluator.run, self._resources, self._writing, self._launch
         clock, now, trial_of, dumps = time.monotonic, time.time, form.trial, pickle.dumps
         if clock() - self._looked > _MEASURED:
             self._peak, self._looked = peak_memory(), clock()
@@ -202,7 +210,7 @@ class Server:
                     write_all(writing, framed((number,)))
                 else:
                     started = now()
-                    trial = trial_of(row, resources)
+                    trial = trial_of(row, resources, launch)
                     result = run(trial)
                     seconds = clock() - begin
                     words[current] = ~(number + 1)  # before it may wait for the leader to read
@@ -248,8 +256,10 @@ _OK = Status.OK
 _LENGTH = struct.Struct("=Q").pack
 
 
-def start_message(optimizee_specification: Specification, parts: dict[str, str], resources: Resources) -> bytes:
+def start_message(
+    optimizee_specification: Specification, parts: dict[str, str], resources: Resources, launch: Sequence[str] = ()
+) -> bytes:
     """The two first messages to a worker, framed: where it stands, and what it builds."""
     path = [os.path.abspath(entry) for entry in sys.path]
-    start = pickle.dumps(Start(optimizee_specification, parts, resources), 5)
+    start = pickle.dumps(Start(optimizee_specification, parts, resources, tuple(launch)), 5)
     return framed((path, str(Path.cwd()))) + framed(start)

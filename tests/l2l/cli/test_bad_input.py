@@ -99,7 +99,7 @@ FILES: dict[str, tuple[dict[str, str], list[str]]] = {
     "a class for a name": ({"optimizer": "CMAES"}, ["optimizer", "did you mean 'cma-es'"]),
     "an optimizee as optimizer": ({"optimizer": "function"}, ["optimizer", "there is an optimizee of that name"]),
     "a misspelt optimizee": ({"optimizee": "functoin"}, ["bad.yaml:1: optimizee", "did you mean 'function'"]),
-    "an unknown launcher": ({"launcher": "slurmy"}, ["launcher", "'local'", "'serial'"]),
+    "an unknown launcher": ({"launcher": "abacus"}, ["launcher", "'local'", "'serial'"]),
     "an option of another plugin": ({"optimizer": "{name: random, sigma: 1}"}, ["optimizer.sigma: no option 'sigma'"]),
     "a misspelt option": ({"optimizee": "{name: function, dimesion: 2}"}, ["optimizee.dimesion", "'dimension'"]),
     "an option of a wrong type": (

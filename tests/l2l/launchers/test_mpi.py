@@ -1,6 +1,7 @@
 """The launcher mpi on a real MPI: the contract, whole runs, signals, deaths, trials of several ranks."""
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from l2l import Trajectory
 from tests.faults.harness import PROGRAM, Leader, finished, same, starts, write_experiment
+from tests.l2l.launchers.ranks import check_program_on_ranks, program_on_ranks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -112,6 +114,17 @@ def test_ranks_simulate_a_trial_together(tmp_path: Path) -> None:
     ok = run.trials["status"] == 0
     x = run.individuals["parameters/x"][run.trials["individual"][ok]]
     assert run.trials["fitness/fitness"][ok].tolist() == (x**2 + (x - 1) ** 2).tolist()
+
+
+def test_a_program_is_started_on_the_ranks_of_a_trial(tmp_path: Path) -> None:
+    file = program_on_ranks(tmp_path)
+    for launcher in ("local", "serial"):
+        code, said = Leader("run", file, "--launcher", launcher, environment=ENVIRONMENT).end(120.0)
+        assert code == 0, said
+        check_program_on_ranks(tmp_path)
+        shutil.rmtree(tmp_path / "run")
+    code, said = ranks(3, "run", file).end(120.0)
+    assert code != 0 and "it can from the launchers local (on this machine) and slurm" in said
 
 
 def test_what_cannot_work_is_said(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The launcher slurm on a real Slurm: the contract, whole runs, lost nodes, killed leaders, trials of several ranks."""
 
+import json
 import os
 import signal
 import stat
@@ -14,6 +15,7 @@ from l2l.errors import OptionError
 from l2l.launchers.slurm import SlurmLauncher, cores_of
 from l2l.values import Resources
 from tests.faults.harness import PROGRAM, Leader, finished, same, starts, write_experiment
+from tests.l2l.launchers.ranks import check_program_on_ranks, program_on_ranks
 from tests.slurm import Cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -92,8 +94,6 @@ def test_a_killed_leader_leaves_nothing_and_its_run_goes_on(tmp_path: Path, slur
 
 def leader_of(run: Path) -> int:
     """The process that leads a run."""
-    import json
-
     return int(json.loads((run / "lock").read_text())["pid"])
 
 
@@ -127,7 +127,7 @@ def test_jobs_from_a_login_node_bring_workers(tmp_path: Path, slurm: Cluster) ->
     calls = [*run.glob(".l2l-*/call")]
     assert len(calls) == 1 and stat.S_IMODE(calls[0].stat().st_mode) == 0o600
     assert stat.S_IMODE(calls[0].parent.stat().st_mode) == 0o700
-    secret = __import__("json").loads(calls[0].read_text())["secret"]
+    secret = json.loads(calls[0].read_text())["secret"]
     assert not [pid for pid in leader.left() if secret.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
     slurm.ask("scancel", slurm.queue()[0])
     code, said = leader.end(120.0)
@@ -185,3 +185,14 @@ def test_short_forms_of_cores_are_read() -> None:
     assert cores_of("72(x2),36") == [72, 72, 36]
     assert cores_of("4") == [4]
     assert cores_of("") == []
+
+
+def test_a_program_is_started_on_the_ranks_of_a_trial(
+    tmp_path: Path, slurm: Cluster, mpich: Mpich, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in mpich[1].items():
+        monkeypatch.setenv(name, value)
+    file = program_on_ranks(tmp_path)
+    code, said = allocated("run", file, "--launcher", "slurm", "--set", "launcher.mpi=pmi2").end(120.0)
+    assert code == 0, said
+    check_program_on_ranks(tmp_path)
