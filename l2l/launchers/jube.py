@@ -5,7 +5,6 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections import deque
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import ClassVar, Literal
 from l2l.errors import LauncherError, OptionError
 from l2l.launcher import Description, Launcher
 from l2l.launchers.cores import usable_cores
-from l2l.launchers.jube_benchmark import Benchmark, Closing
+from l2l.launchers.jube_benchmark import Benchmark
 from l2l.launchers.jube_command import Jube, Queue, check_jube, check_slurm
 from l2l.launchers.jube_files import Layout, script_of
 from l2l.launchers.jube_past import Past
@@ -27,6 +26,9 @@ from l2l.worker.process import environment_of
 
 _JOBS = 16
 _LEAST, _MOST, _SHARE = 0.01, 1.0, 0.05
+_UNDER_WAY = 2
+"""Benchmarks that JUBE may still be concluding when another begins."""
+_FAREWELL = 10.0
 
 
 class JubeLauncher(Launcher):
@@ -90,14 +92,16 @@ class JubeLauncher(Launcher):
         self._came: list[Evaluation] = []
         self._current: Benchmark | None = None
         self._open: list[Benchmark] = []
-        self._closing: deque[Closing] = deque()
+        self._closing: list[Benchmark] = []
         self._layout: Layout | None = None
         self._temporary: Path | None = None
 
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """See that JUBE is there, and end what an earlier leader left in the queue."""
-        self.check(resources)
+        self.check(resources, programs=optimizee.programs)
         slurm = self._platform == "slurm"
+        gpus = [f"--gpus-per-task={resources.gpus}"] if resources.gpus else []
+        script = script_of(self._template, resources.threads, [*gpus, *self._sbatch]) if slurm else None
         check_jube()
         if slurm:
             check_slurm()
@@ -111,8 +115,6 @@ class JubeLauncher(Launcher):
         except OSError as error:
             raise LauncherError(f"{self._folder}: expected to make it, got: {error.strerror}") from error
         terms = Terms.of(optimizee, resources, logs, self._patience, None if slurm else 1)
-        gpus = [f"--gpus-per-task={resources.gpus}"] if resources.gpus else []
-        script = script_of(self._template, resources.threads, [*gpus, *self._sbatch]) if slurm else None
         objectives = [one.name for one in optimizee.objectives]
         self._queue = Queue(f"l2l-{name}") if slurm else None
         if self._queue:
@@ -124,9 +126,9 @@ class JubeLauncher(Launcher):
         self._jube = Jube(environment, self._guardian, logs / "jube.log")
         self._layout = Layout(terms, objectives, self.slots, script, f"l2l-{name}")
 
-    def check(self, resources: Resources) -> None:
+    def check(self, resources: Resources, *, programs: bool = False) -> None:
         """Refuse what it cannot give: on "local" it shares out no GPUs."""
-        super().check(resources)
+        super().check(resources, programs=programs)
         if resources.gpus and self._platform == "local":
             raise OptionError(
                 f"resources.gpus: JubeLauncher gives GPUs on platform slurm only, got {resources.gpus}; "
@@ -152,9 +154,10 @@ class JubeLauncher(Launcher):
         folder = self._folder / "hello"
         shutil.rmtree(folder, ignore_errors=True)
         asked = self._benchmark(folder, [[]])
-        while asked.missing:
-            asked.look()
+        asked.look()
+        while asked.hello is None and asked.missing:
             time.sleep(_pause(asked.age))
+            asked.look()
         if asked.hello is None:
             raise LauncherError(f"{folder}: its work package vanished before it said anything of the optimizee")
         self._conclude(asked)
@@ -174,14 +177,15 @@ class JubeLauncher(Launcher):
         while True:
             self._turn()
             left = deadline - time.monotonic()
-            if self._came or self._current is None or left <= 0:
+            if self._came or not (self._current or self._waiting) or left <= 0:
                 came, self._came = self._came, []
                 return came
-            time.sleep(min(_pause(self._current.age), left))
+            time.sleep(min(_pause(self._current.age if self._current else 0.0), left))
 
     def _turn(self) -> None:
-        """Start a benchmark where none runs; take what came of it; let it go once it is over."""
-        if self._current is None and self._waiting:
+        """Start a benchmark where none runs; take what came of it; let it go once all has come."""
+        self._closing = [one for one in self._closing if not one.concluded()]
+        if self._current is None and self._waiting and len(self._closing) < _UNDER_WAY:
             known, waiting = self._past.known(self._waiting)
             self._waiting = []
             self._came += known
@@ -190,13 +194,12 @@ class JubeLauncher(Launcher):
         benchmark = self._current
         if benchmark is not None:
             self._came += benchmark.look()
-            if not benchmark.missing:
+            if not benchmark.wanted:
                 self._current = None
                 self._past.finished(benchmark.results)
                 self._conclude(benchmark)
 
     def _begin(self, trials: list[Trial]) -> None:
-        self._close(most=1)
         size = self._size or -(-len(trials) // self.slots)
         batches = [trials[first : first + size] for first in range(0, len(trials), size)]
         folder = self._folder / f"{self._past.next_number():05d}"
@@ -210,13 +213,9 @@ class JubeLauncher(Launcher):
         return benchmark
 
     def _conclude(self, benchmark: Benchmark) -> None:
+        """Let JUBE conclude a benchmark while others go on."""
         self._open.remove(benchmark)
-        self._closing.append(benchmark.close())
-
-    def _close(self, most: int) -> None:
-        """Wait until no more than so many former benchmarks are being concluded; one that takes too long is ended."""
-        while self._closing and (len(self._closing) > most or self._closing[0].over):
-            self._closing.popleft().wait()
+        self._closing.append(benchmark)
 
     def cancel(self, trials: Sequence[Trial]) -> None:
         """Forget these; a benchmark of which nothing is wanted any more is ended."""
@@ -230,25 +229,29 @@ class JubeLauncher(Launcher):
 
     def _abandon(self) -> None:
         """End what runs."""
+        left = [*self._open, *self._closing]
+        self._open, self._closing, self._current = [], [], None
         end_all(self._marker, ())
-        if self._queue and self._open:
+        for benchmark in left:
+            benchmark.kill()
+        if self._queue and left:
             self._queue.cancel()
-        for benchmark in self._open:
-            benchmark.reap()
-        self._open.clear()
-        self._current = None
 
     def stop(self, grace: float = 0.0) -> None:
-        """End all, batch jobs included."""
+        """End all, batch jobs included; what has all its trials back gets a moment to be concluded."""
         layout, self._layout = self._layout, None
         if layout is not None:
-            deadline = time.monotonic() + grace
-            while self._current is not None and self._current.missing and time.monotonic() < deadline:
+            begin = time.monotonic()
+            while self._current is not None and self._current.wanted and time.monotonic() - begin < grace:
                 self._current.look()
                 time.sleep(_LEAST)
-            self._close(most=0)
-            self._abandon()
-            self._guardian.close()
+            while self._closing and time.monotonic() - begin < max(grace, _FAREWELL):
+                time.sleep(_LEAST)
+                self._closing = [one for one in self._closing if not one.concluded()]
+            try:
+                self._abandon()
+            finally:
+                self._guardian.close()
         self._waiting, self._came = [], []
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)

@@ -19,7 +19,7 @@ from l2l.worker.package import entries, results_of
 from l2l.worker.plain import evaluation_from_plain
 
 _KINDS = {"changed": ChangedOptimizee, "user": UserError, "launcher": LauncherError}
-_FAREWELL, _MARKS = 10.0, 2.0
+_FAREWELL = 10.0
 
 
 @dataclass(slots=True)
@@ -92,6 +92,8 @@ class Benchmark:
     _process: subprocess.Popen[bytes] | None = None
     _log_start: int = 0
     _began: float = 0.0
+    _closing: float = 0.0
+    _continued: bool = False
 
     def start(self) -> None:
         """Write it, and let JUBE run it.
@@ -177,7 +179,8 @@ class Benchmark:
 
     def _lost(self, package: _Package, trial: Trial) -> Evaluation:
         nothing = (float("nan"),) * self.layout.terms.objectives
-        failure = Failure(f"work package {package.number} of {self.folder} vanished before this trial had ended")
+        message = f"work package {package.number} of {self.folder} vanished before this trial had ended"
+        failure = Failure(message, self._wrote(package.number))
         return Evaluation(*trial.id, trial.attempt, Status.LOST, nothing, started=time.time(), host="", failure=failure)
 
     def _suspects(self, ended: bool) -> list[tuple[_Package, bool]]:
@@ -218,62 +221,49 @@ class Benchmark:
         return self.folder / RUNS / "000000" / f"{package:06d}_{STEP}"
 
     def _said(self) -> str:
-        said = [tail(self.jube.log, self._log_start)]
-        for number in self._refused[:1]:
-            said += [tail(self._place(number) / "work" / name) for name in ("stdout", "stderr", "job.out", "job.err")]
-        text = "\n".join(one for one in said if one)
-        return f"JUBE and its step wrote (all of it in {self.jube.log} and {self.folder}):\n{text}"
+        said = f"{tail(self.jube.log, self._log_start)}\n{self._wrote(0)}".strip()
+        return f"JUBE and its step wrote (all of it in {self.jube.log} and {self.folder}):\n{said}"
 
-    def close(self) -> "Closing":
-        """Let JUBE conclude it."""
+    def _wrote(self, package: int) -> str:
+        """What the step of a package wrote, here and in its batch job."""
+        work = self._place(package) / "work"
+        return "\n".join(text for name in ("stdout", "stderr", "job.out", "job.err") if (text := tail(work / name)))
+
+    def concluded(self) -> bool:
+        """Bring it to its end in JUBE's eyes, its trials being back, and write its table; whether that is done.
+
+        JUBE hangs where a process of its own was killed: it is ended where it takes too long.
+        """
+        self._closing = self._closing or time.monotonic()
+        waited = time.monotonic() - self._closing
         assert self._process is not None
-        limit = _FAREWELL + 1e-3 * len(self._packages) ** 2
-        if self.queue is None:
-            return Closing(self._process, self.jube, limit)
+        if self._process.poll() is None:
+            if waited < _FAREWELL + 1e-3 * len(self._packages) ** 2:
+                return False
+            os.killpg(self._process.pid, signal.SIGKILL)
         self.reap()
-        self._wait_for_marks()
-        return Closing(self.jube.start(self.folder, "continue", "--hide-animation", "--result", RUNS), self.jube, limit)
+        if self.queue is None or self._continued:
+            return True
+        if self._marked or waited > _FAREWELL:
+            self._continued = True
+            self._process = self.jube.start(self.folder, "continue", "--hide-animation", "--result", RUNS)
+        return False
 
-    def _wait_for_marks(self) -> None:
-        """Let the scripts of batch jobs write the files by which JUBE knows of their end, which they do right now."""
+    @property
+    def _marked(self) -> bool:
+        """Whether the scripts of batch jobs have written the files by which JUBE knows of their end."""
         works = [self._place(one.number) / "work" for one in self._packages if one.begun]
-        deadline = time.monotonic() + _MARKS
-        while any(not (work / "ready").exists() and not (work / "error").exists() for work in works):
-            if time.monotonic() > deadline:
-                return  # their jobs vanished: for JUBE they wait
-            time.sleep(0.005)
+        return all((work / "ready").exists() or (work / "error").exists() for work in works)
+
+    def kill(self) -> None:
+        """End JUBE, and what it runs here."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.reap()
 
     def reap(self) -> None:
         """Wait for the end of JUBE."""
         assert self._process is not None
         self._process.wait()
         self.jube.ended(self._process)
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """A benchmark whose trials are back, and which JUBE concludes while others go on.
-
-    Args:
-        process: Of JUBE.
-        jube: Started it.
-        limit: Seconds that it may take.
-    """
-
-    process: subprocess.Popen[bytes]
-    jube: Jube
-    limit: float
-
-    @property
-    def over(self) -> bool:
-        """Whether JUBE has ended."""
-        return self.process.poll() is not None
-
-    def wait(self) -> None:
-        """Wait for the end of JUBE; end it where it hangs, as it does once a process of its own was killed."""
-        try:
-            self.process.wait(self.limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        self.jube.ended(self.process)

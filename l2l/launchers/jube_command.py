@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,9 @@ from l2l.worker.guardian import Guardian
 _OLDEST = (2, 5)
 _LOOK = 2.0
 _PATIENCE = 60.0
+_SLURM = "apt install slurm-client, or your site's module of it"
+_DEAF = 'trap "" TERM INT HUP USR1; exec jube "$@"'
+"""A batch system tells all processes of a job that it ends; what is to become of it the leader decides."""
 
 
 def check_jube() -> None:
@@ -33,11 +37,10 @@ def check_slurm() -> None:
 
     Raises:
         MissingPart: They are not.
-        LauncherError: They do not run.
     """
-    _said(
-        ["sbatch", "--version"], MissingPart("Slurm's sbatch", "apt install slurm-client, or your site's module of it")
-    )
+    for program in ("sbatch", "squeue", "scancel"):
+        if shutil.which(program) is None:
+            raise MissingPart(f"Slurm's {program}", _SLURM)
 
 
 def _said(command: Sequence[str], missing: MissingPart) -> str:
@@ -77,7 +80,7 @@ class Jube:
         try:
             with self.log.open("ab") as log:
                 process = subprocess.Popen(
-                    ["jube", *arguments],
+                    ["sh", "-c", _DEAF, "sh", *arguments],
                     cwd=folder,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
@@ -115,7 +118,7 @@ class Queue:
             LauncherError: Slurm does not say.
         """
         command = ["squeue", "--noheader", f"--user={os.getuid()}", "--format=%i %j"]
-        said = _said(command, MissingPart("Slurm's squeue", "apt install slurm-client"))
+        said = _said(command, MissingPart("Slurm's squeue", _SLURM))
         pairs = (line.split(maxsplit=1) for line in said.splitlines() if line.strip())
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[1].startswith(self._prefix + "-")}
 
