@@ -20,7 +20,7 @@ from l2l.worker.plan import Plan
 from l2l.worker.station import Orders
 from l2l.worker.worker import Crew, Worker
 
-_HELLO = 10.0
+HELLO = 10.0
 """Seconds that a client has to prove itself."""
 _STRANGERS = 1 << 14
 """Clients that may be about to prove themselves at once."""
@@ -52,7 +52,7 @@ class Fleet(Crew):
         self._noted: dict[Distant, None] = {}
         self._refused: list[Distant] = []
         self._due = 0.0
-        self._strangers: dict[_Stranger, None] = {}
+        self._strangers: dict[Stranger, None] = {}
         self._listeners: list[socket.socket] = []
         self._selector = selectors.DefaultSelector()
         self._began = time.monotonic()
@@ -74,7 +74,7 @@ class Fleet(Crew):
             remote = socket.create_server(("", 0), backlog=4096)
             self._listeners.append(remote)
             port = remote.getsockname()[1]
-            self.addresses += [f"{host}:{port}" for host in _our_names()]
+            self.addresses += [f"{host}:{port}" for host in our_names()]
         for one in self._listeners:
             one.listen(4096)
             one.setblocking(False)
@@ -114,11 +114,11 @@ class Fleet(Crew):
             if len(self._strangers) >= _STRANGERS:
                 oldest = next(iter(self._strangers))
                 self._refuse(oldest)
-            stranger = _Stranger(connection, self.secret)
+            stranger = Stranger(connection, self.secret)
             self._strangers[stranger] = None
             self._selector.register(connection, selectors.EVENT_READ, self._hear(stranger))
 
-    def _hear(self, stranger: "_Stranger") -> Callable[[Any], None]:
+    def _hear(self, stranger: "Stranger") -> Callable[[Any], None]:
         def ready(_: Any) -> None:
             try:
                 said = stranger.hear()
@@ -131,7 +131,7 @@ class Fleet(Crew):
 
         return ready
 
-    def _refuse(self, stranger: "_Stranger") -> None:
+    def _refuse(self, stranger: "Stranger") -> None:
         self._strangers.pop(stranger, None)
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(stranger.connection)
@@ -228,7 +228,7 @@ class Fleet(Crew):
         if now < self._due:
             return
         self._due = now + 1.0
-        for stranger in [one for one in self._strangers if now - one.since > _HELLO]:
+        for stranger in [one for one in self._strangers if now - one.since > HELLO]:
             self._refuse(stranger)
         for worker in self.workers:
             if worker.hello is None and now - worker.began > self.plan.patience:
@@ -289,7 +289,7 @@ class Fleet(Crew):
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-class _Stranger:
+class Stranger:
     """A client that has not proved itself."""
 
     def __init__(self, connection: socket.socket, secret: bytes) -> None:
@@ -341,7 +341,7 @@ class _Station:
         os.close(self.outbox.descriptor)
 
 
-def _our_names() -> list[str]:
+def our_names() -> list[str]:
     """By what other machines may reach this one, the likeliest first."""
     import psutil
 
