@@ -10,7 +10,7 @@ from typing import Any
 
 _LENGTH = struct.Struct("=Q")
 _HEAD = _LENGTH.size
-_ROOM = 1 << 18
+_LEAST_ROOM, _ROOM = 1 << 12, 1 << 18
 _CAPACITY = 1 << 20
 
 
@@ -43,7 +43,8 @@ class Inbox:
         self.closed = False
         self.refused = False
         self._most = most
-        self._room = memoryview(bytearray(_ROOM))
+        self._usual = _LEAST_ROOM  # a leader has thousands of these, most of which bring little at a time
+        self._room = memoryview(bytearray(self._usual))
         self._end = 0
 
     def read(self) -> list[Any]:
@@ -63,6 +64,8 @@ class Inbox:
             self.closed = True
             return []
         self._end += count
+        if self._end == len(self._room):
+            self._usual = min(8 * self._usual, _ROOM)
         return self._messages()
 
     def drain(self) -> list[Any]:
@@ -91,7 +94,7 @@ class Inbox:
             messages.append(pickle.loads(room[at + _HEAD : stop]))  # noqa: S301 - from our own process, by a pipe
             at = stop
         rest = end - at
-        size = max(_ROOM, wanted)
+        size = max(self._usual, wanted)
         if size != len(room) and (size > len(room) or rest == 0):
             self._room = memoryview(bytearray(size))
             self._room[:rest] = room[at:end]

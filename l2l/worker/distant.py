@@ -65,7 +65,7 @@ class Distant(Worker):
         self._at = -1
         self.death: Death | None = None
         inbox = Inbox(descriptor, LARGEST)
-        super().__init__(slot, forms=forms, inbox=inbox, outbox=Outbox(os.dup(descriptor)), start=start)
+        super().__init__(slot, forms=forms, inbox=inbox, outbox=Outbox(descriptor), start=start)
 
     @property
     def pid(self) -> int:
@@ -132,8 +132,7 @@ class Distant(Worker):
 
     def close(self) -> None:
         """Close the channel."""
-        for descriptor in (self.inbox.descriptor, self.outbox.descriptor):
-            if descriptor >= 0:
-                os.close(descriptor)
+        if self.inbox.descriptor >= 0:
+            os.close(self.inbox.descriptor)
         self.inbox.descriptor = self.outbox.descriptor = -1
         self.inbox.closed = True

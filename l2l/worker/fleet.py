@@ -1,7 +1,6 @@
 """The workers of other machines and ranks: stations connect to us, and so do their workers, one connection each."""
 
 import contextlib
-import os
 import selectors
 import shutil
 import socket
@@ -50,6 +49,7 @@ class Fleet(Crew):
         self._places = 0
         self._lost: list[Worker] = []
         self._noted: dict[Distant, None] = {}
+        self._unready: dict[Distant, None] = {}
         self._refused: list[Distant] = []
         self._due = 0.0
         self._strangers: dict[Stranger, None] = {}
@@ -84,7 +84,7 @@ class Fleet(Crew):
 
     def wait(self, seconds: float | None) -> tuple[list[Distant], list[Distant]]:
         """Wait for something to happen: workers that sent something or gave trials back; ends show in `over`."""
-        if self._strangers or any(worker.hello is None for worker in self.workers) or not self.workers:
+        if self._strangers or self._someone_unready() or not self.workers:
             seconds = 1.0 if seconds is None else min(seconds, 1.0)
         readable, self._noted = self._noted, {}
         for key, events in self._selector.select(seconds):
@@ -104,6 +104,15 @@ class Fleet(Crew):
         readable |= self._noted
         self._noted = {}
         return list(readable), []
+
+    def _someone_unready(self) -> bool:
+        """Whether a worker has not said hello."""
+        while self._unready:
+            first = next(iter(self._unready))
+            if first.hello is None:
+                return True
+            del self._unready[first]
+        return False
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -158,6 +167,7 @@ class Fleet(Crew):
         )
         station.workers[number] = worker
         self.workers.append(worker)
+        self._unready[worker] = None
         self._selector.register(worker.inbox.descriptor, selectors.EVENT_READ, worker)
         self.listen(worker)
 
@@ -211,12 +221,13 @@ class Fleet(Crew):
 
     def listen(self, worker: Worker) -> None:
         """Take note when the channel takes more, as long as something waits to be sent."""
-        reading, writing = worker.inbox.descriptor, worker.outbox.descriptor
-        registered = writing in self._selector.get_map()
-        if worker.outbox.empty and registered:
-            self._selector.unregister(writing)
-        elif not worker.outbox.empty and not registered and reading >= 0:
-            self._selector.register(writing, selectors.EVENT_WRITE, worker)
+        descriptor = worker.inbox.descriptor
+        key = self._selector.get_map().get(descriptor) if descriptor >= 0 else None
+        if key is None:
+            return  # it has closed its end, and takes nothing any more
+        events = selectors.EVENT_READ | (0 if worker.outbox.empty else selectors.EVENT_WRITE)
+        if key.events != events:
+            self._selector.modify(key.fd, events, worker)
 
     def check(self) -> None:
         """Look whether workers come in time, and whether clients prove themselves in time.
@@ -230,7 +241,7 @@ class Fleet(Crew):
         self._due = now + 1.0
         for stranger in [one for one in self._strangers if now - one.since > HELLO]:
             self._refuse(stranger)
-        for worker in self.workers:
+        for worker in self._unready:
             if worker.hello is None and now - worker.began > self.plan.patience:
                 raise LauncherError(
                     f"a worker was not ready after {self.plan.patience:g} s of imports and setup; "
@@ -260,10 +271,10 @@ class Fleet(Crew):
         self._drop(worker)
 
     def _drop(self, worker: Distant) -> None:
-        for descriptor in (worker.inbox.descriptor, worker.outbox.descriptor):
-            if descriptor >= 0 and descriptor in self._selector.get_map():
-                self._selector.unregister(descriptor)
+        if worker.inbox.descriptor >= 0 and worker.inbox.descriptor in self._selector.get_map():
+            self._selector.unregister(worker.inbox.descriptor)
         worker.close()
+        self._unready.pop(worker, None)
         if worker in self.workers:
             self.workers.remove(worker)
         self._began = time.monotonic()
@@ -333,12 +344,11 @@ class _Station:
         self.origin = origin
         self.workers: dict[int, Distant] = {}
         self.inbox = Inbox(connection.fileno(), LARGEST)
-        self.outbox = Outbox(os.dup(connection.fileno()))
+        self.outbox = Outbox(connection.fileno())
 
     def close(self) -> None:
         """Close the connection: the station ends its workers, if it is still there."""
         self._connection.close()
-        os.close(self.outbox.descriptor)
 
 
 def our_names() -> list[str]:
@@ -355,7 +365,7 @@ def our_names() -> list[str]:
 
 
 def _allow_many_files() -> None:
-    """Each worker takes two or three descriptors: allow as many as the system lets us."""
+    """Each worker takes a descriptor, and its station another: allow as many as the system lets us."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

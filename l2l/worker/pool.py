@@ -22,6 +22,8 @@ _STEAL = 2e-3
 _SLOW = 0.1
 _DEATHS = 3
 _NEVER = 1 << 62
+_FEW, _PAUSE = 32, 20.0
+"""Of more workers than a few we look at each no oftener than so many times what that takes."""
 
 
 class Pool:
@@ -39,7 +41,10 @@ class Pool:
         self._sizing = Sizing(crew.slots, vectorized=plan.vectorized, timeout=plan.resources.timeout)
         self._backlog: deque[Trial] = deque()
         self._alone: set[Trial] = set()
+        self._hungry: dict[Worker, None] = {}
+        """Workers that may take more; one that has enough comes back when something comes from it."""
         self._pending = 0
+        self._look_due = 0.0
         self._came: list[Evaluation] = []
         self._hello: Hello | None = None
         self._deaths = 0
@@ -95,6 +100,7 @@ class Pool:
         self._backlog = deque(kept)
         self._alone = {trial for trial in self._alone if _key(trial) not in unwanted}
         self._came = [one for one in self._came if _key(one) not in unwanted]
+        self._hungry = dict.fromkeys(self._crew.workers)
         self._dispatch()
 
     def hold(self) -> bool:
@@ -120,26 +126,44 @@ class Pool:
     def _turn(self, left: float | None) -> None:
         """Feed workers, wait a while at most, take what came."""
         self._dispatch()
-        rest = self._rest()
-        if rest and (left is None or left > rest):
-            time.sleep(rest)
-            left = _COALESCE
-        readable, ended = self._crew.wait(self._patience(left))
-        over = {*ended}
+        begin = time.monotonic()
+        looks = begin >= self._look_due
+        if looks:
+            rest, left = self._rest(), self._patience(left)
+            if rest and (left is None or left > rest):
+                time.sleep(rest)
+                begin += rest
+                left = _COALESCE
+        else:
+            left = self._look_due - begin if left is None else min(left, self._look_due - begin)
+        waits = time.monotonic()
+        readable, ended = self._crew.wait(left)
+        self._receive(readable, {*ended})
+        if looks:
+            resumes = time.monotonic()
+            self._balance()
+            if len(self._crew.workers) > _FEW:
+                now = time.monotonic()
+                self._look_due = now + _PAUSE * (waits - begin + now - resumes)
+        self._dispatch()
+
+    def _receive(self, readable: Iterable[Worker], over: set[Worker]) -> None:
+        """Take what workers sent, and see to those that are over."""
         for worker in readable:
             self._take(worker, worker.inbox.read())
-            self._backlog.extendleft(reversed(worker.returned))
-            worker.returned.clear()
+            self._hungry[worker] = None
+            if worker.returned:
+                self._backlog.extendleft(reversed(worker.returned))
+                worker.returned.clear()
             if worker.over:
                 over.add(worker)
         self._crew.check()
         for worker in self._crew.lost():
             over.discard(worker)
+            self._hungry.pop(worker, None)
             self._requeue(worker)
         for worker in over:
             self._bury(worker)
-        self._balance()
-        self._dispatch()
 
     def _patience(self, left: float | None) -> float | None:
         """How long the loop may sleep before it looks for trials that wait behind slow ones."""
@@ -223,16 +247,15 @@ class Pool:
         """Send batches to workers that have room: one to each that has nothing, then one more each to run on."""
         if self._held:
             return
-        backlog, sizing = self._backlog, self._sizing
+        backlog, sizing, hungry = self._backlog, self._sizing, self._hungry
         for spare in (False, True):
-            for worker in self._crew.workers if backlog else ():
-                queued = len(worker.sent)
+            for worker in list(hungry) if backlog else ():
                 if not backlog:
                     return
-                if worker.hello is None or worker.slow or worker.verdict is not None:
-                    continue
-                size = sizing.size(len(backlog))
-                if queued <= size if spare else not queued:
+                size, queued = sizing.size(len(backlog)), len(worker.sent)
+                if queued > size or worker.hello is None or worker.slow or worker.verdict is not None:
+                    del hungry[worker]
+                elif spare or not queued:
                     self._send(worker, size)
 
     def _send(self, worker: Worker, size: int) -> None:
@@ -277,6 +300,7 @@ class Pool:
         Raises:
             LauncherError: One after the other dies without a result.
         """
+        self._hungry.pop(worker, None)
         code = worker.end()
         self._take(worker, worker.inbox.drain())
         verdict = worker.verdict
