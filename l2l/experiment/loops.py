@@ -8,6 +8,8 @@ from l2l.experiment.run import Run
 
 _CHUNK = 4096
 """Trials of a generation that are handed out at once, so that a large one never stands whole in memory."""
+_DEEP = 16
+"""Trials a slot that are out at once, where these are more."""
 _AHEAD = 32
 """Trials a slot that go out before the others of a generation are prepared."""
 _ROUND = 0.02
@@ -46,7 +48,7 @@ def _refill(run: Run, todo: Iterator[tuple[int, int]]) -> None:
         run.trials.launch(list(todo))
         return
     flight = run.trials.flight
-    limit = _CHUNK if run.trials.guarded else run.launcher.slots
+    limit = max(_CHUNK, _DEEP * run.launcher.slots) if run.trials.guarded else run.launcher.slots
     if len(flight) <= limit // 2 or not run.trials.guarded:
         run.trials.launch(list(islice(todo, limit - len(flight))))
 
