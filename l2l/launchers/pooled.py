@@ -5,6 +5,7 @@ import tempfile
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from l2l.errors import LauncherError, OptionError
 from l2l.launcher import Description, Launcher
@@ -13,11 +14,34 @@ from l2l.space import ParameterSpace
 from l2l.values import Evaluation, Resources, Trial
 from l2l.worker.plan import Plan
 from l2l.worker.pool import Pool
+from l2l.worker.serve import Hello
 from l2l.worker.worker import Crew
 
 
-class PooledLauncher(Launcher):
-    """Feeds evaluating processes that keep the optimizee warm between trials; a subclass says where they are.
+class Feed(Protocol):
+    """What takes trials to evaluating processes and brings evaluations back, as `Pool` does."""
+
+    def hello(self) -> Hello:
+        """What the first process says; waits for it."""
+
+    def submit(self, trials: Sequence[Trial]) -> None:
+        """Take trials to be run."""
+
+    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+        """What has come back; waits for at least one, as long as trials are out."""
+
+    def cancel(self, trials: Sequence[Trial]) -> None:
+        """Forget trials."""
+
+    def hold(self) -> bool:
+        """Start no further trials; whether some run."""
+
+    def stop(self, grace: float = 0.0) -> None:
+        """End all processes."""
+
+
+class FedLauncher(Launcher):
+    """Feeds evaluating processes that keep the optimizee warm between trials; a subclass says by what.
 
     Args:
         patience: Seconds that a worker may take to import and set up the optimizee.
@@ -30,12 +54,12 @@ class PooledLauncher(Launcher):
         if patience <= 0:
             raise OptionError(f"{type(self).__name__}: option 'patience': expected seconds above 0, got {patience}")
         self._patience = patience
-        self._pool: Pool | None = None
+        self._pool: Feed | None = None
         self._temporary: Path | None = None
 
     @abstractmethod
-    def crew(self, plan: Plan) -> Crew:
-        """Start the workers; does not wait for them."""
+    def feed(self, plan: Plan) -> Feed:
+        """Start the processes, without waiting for them, and say how many `slots` they are."""
 
     def launch(self, resources: Resources) -> Sequence[str]:
         """The command prefix that starts a program on the ranks of a trial."""
@@ -46,9 +70,7 @@ class PooledLauncher(Launcher):
         self.check(resources, programs=optimizee.programs)
         launch = self.launch(resources) if optimizee.programs and resources.ranks > 1 else ()
         plan = Plan.of(optimizee, resources, self._logs(folder), self._patience, launch)
-        crew = self.crew(plan)
-        self.slots = crew.slots
-        self._pool = Pool(plan, crew)
+        self._pool = self.feed(plan)
 
     def _logs(self, folder: Path | None) -> Path:
         if folder is None:
@@ -62,7 +84,7 @@ class PooledLauncher(Launcher):
         return logs
 
     @property
-    def _running(self) -> Pool:
+    def _running(self) -> Feed:
         if self._pool is None:
             raise LauncherError(f"{type(self).__name__}: expected start() first, or no use after stop()")
         return self._pool
@@ -96,3 +118,24 @@ class PooledLauncher(Launcher):
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None
+
+
+class PooledLauncher(FedLauncher):
+    """Feeds a pool of workers of its own; a subclass says where they are.
+
+    Args:
+        patience: Seconds that a worker may take to import and set up the optimizee.
+
+    Raises:
+        OptionError: An option is out of range.
+    """
+
+    @abstractmethod
+    def crew(self, plan: Plan) -> Crew:
+        """Start the workers; does not wait for them."""
+
+    def feed(self, plan: Plan) -> Pool:
+        """Start the workers, and a pool that feeds them."""
+        crew = self.crew(plan)
+        self.slots = crew.slots
+        return Pool(plan, crew)

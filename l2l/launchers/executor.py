@@ -1,0 +1,58 @@
+"""The launcher `executor`: trials as tasks of any `concurrent.futures.Executor`."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any
+
+from l2l.errors import OptionError
+from l2l.launchers.errands import Errands
+from l2l.launchers.executors import Name, Wish, make
+from l2l.launchers.pooled import FedLauncher
+from l2l.worker.plan import Plan
+
+
+class ExecutorLauncher(FedLauncher):
+    """Runs trials on the workers of Dask, IPython parallel, mpi4py.futures, or any other executor of Python.
+
+    The executor's tasks are batches of trials. Its workers have them evaluated by processes of their own, kept warm, so
+    that a simulation that crashes, hangs or eats its memory costs its trial alone.
+
+    Args:
+        executor: "dask", "ipyparallel", "mpi" or "processes", or a function that returns an Executor.
+        arguments: Of that function, or of Dask's or IPython parallel's `Client`: where the cluster is. Without them a
+            cluster is started on this machine.
+        workers: Trials that run at once; as many as the executor has workers unless given.
+        patience: Seconds that a worker may take to come, and to import and set up the optimizee.
+
+    Raises:
+        OptionError: An option is out of range.
+
+    Example:
+        >>> ExecutorLauncher(executor="dask", workers=2).options["executor"]
+        'dask'
+    """
+
+    guards = frozenset({"crash", "timeout", "memory"})
+
+    def __init__(
+        self,
+        *,
+        executor: Name | Callable[..., Executor],
+        arguments: Mapping[str, Any] | None = None,
+        workers: int | None = None,
+        patience: float = 600.0,
+    ) -> None:
+        if workers is not None and workers < 1:
+            raise OptionError(f"ExecutorLauncher: option 'workers': expected at least 1, got {workers}")
+        super().__init__(patience=patience)
+        self._executor = executor
+        self._arguments = arguments or {}
+        self._workers = workers
+
+    def feed(self, plan: Plan) -> Errands:
+        """Make the executor, and send a first errand, to learn of the optimizee."""
+        wish = Wish(self._arguments, self._workers, plan.resources.threads, self._patience)
+        errands = Errands(plan, partial(make, self._executor, wish))
+        self.slots = errands.slots
+        return errands

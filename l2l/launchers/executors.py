@@ -1,0 +1,256 @@
+"""Executors by name (Dask, IPython parallel, mpi4py.futures, processes of this machine), and those of functions."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from l2l.errors import LauncherError, MissingPart, OptionError
+from l2l.launchers.cores import usable_cores
+from l2l.worker.guardian import MARKER, Guardian
+from l2l.worker.leash import end_with_parent
+
+Name = Literal["dask", "ipyparallel", "mpi", "processes"]
+NAMES: tuple[Name, ...] = get_args(Name)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a user asks for.
+
+    Args:
+        arguments: Of the function or class that makes the executor.
+        workers: Trials at once; None for as many as there is room for.
+        threads: Of each trial.
+        patience: Seconds to wait for workers.
+    """
+
+    arguments: Mapping[str, Any]
+    workers: int | None
+    threads: int
+    patience: float
+
+    @property
+    def local(self) -> int:
+        """Workers that are to be started on this machine."""
+        return self.workers or max(1, usable_cores() // self.threads)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An executor that is there, and how to be done with it.
+
+    Args:
+        executor: Itself.
+        slots: Trials that it runs at once.
+        close: Ends it and what was started for it; a cluster that was there before goes on.
+        works: Whether it can still run something.
+        ours: Whether its workers were started for it, on this machine, so that new ones can be.
+        elsewhere: Whether workers may be on other machines.
+    """
+
+    executor: Executor
+    slots: int
+    close: Callable[[], None]
+    works: Callable[[], bool] = lambda: True
+    ours: bool = False
+    elsewhere: bool = True
+
+
+def make(what: Name | Callable[..., Executor], wish: Wish) -> Made:
+    """The executor that a name or a function stands for.
+
+    Raises:
+        OptionError: The arguments are not its own, or it is no executor.
+        MissingPart: Its library is not installed.
+        LauncherError: It cannot be made, or has no workers.
+    """
+    name = what if isinstance(what, str) else getattr(what, "__name__", repr(what))
+    maker = _MAKERS[what] if isinstance(what, str) else lambda wish: _given(what, wish)
+    try:
+        return maker(wish)
+    except (OptionError, MissingPart, LauncherError):
+        raise
+    except TypeError as error:
+        raise OptionError(
+            f"ExecutorLauncher: option 'arguments': {name} does not take {dict(wish.arguments)}: {error}"
+        ) from error
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise LauncherError(f"the executor {name} cannot be made: {type(error).__name__}: {text}") from error
+
+
+def drop(future: "Future[Any]") -> None:
+    """Give up a task, as far as its executor lets us."""
+    if not hasattr(future, "abort"):  # those of IPython parallel do not bear to be cancelled
+        future.cancel()
+
+
+def _given(function: Callable[..., Executor], wish: Wish) -> Made:
+    executor = function(**wish.arguments)
+    if not isinstance(executor, Executor):
+        remedy = ""
+        for method in ("get_executor", "executor"):
+            if hasattr(executor, method):
+                remedy = f"; return its {method}()"
+        raise OptionError(
+            f"ExecutorLauncher: option 'executor': expected a function that returns a concurrent.futures.Executor, got "
+            f"{type(executor).__name__} from {getattr(function, '__name__', function)}{remedy}"
+        )
+    # Dask's and IPython parallel's have no processes of their own whose end is to be waited for
+    own = not hasattr(executor, "_client") and not hasattr(executor, "view")
+    slots = wish.workers or _slots_of(executor)
+    return Made(executor, slots, lambda: executor.shutdown(wait=own), ours=True)
+
+
+def _slots_of(executor: Executor) -> int:
+    """How many tasks it runs at once.
+
+    Raises:
+        OptionError: It does not say.
+    """
+    client: Any = getattr(executor, "_client", None)
+    found = sum(client.nthreads().values()) if hasattr(client, "nthreads") else getattr(executor, "_max_workers", None)
+    if not isinstance(found, int) or found < 1:
+        raise OptionError(
+            f"ExecutorLauncher: option 'workers': {type(executor).__name__} does not say how many tasks it runs at "
+            f"once ({found!r}): give the number of trials"
+        )
+    return found
+
+
+def _part(module: str, part: str, extra: str) -> Any:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise MissingPart(part, f"pip install 'l2l[{extra}]'") from None
+
+
+# --- by name ---------------------------------------------------------------------------------------------------------
+
+
+def _processes(wish: Wish) -> Made:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # a fork of a process with threads may hang
+    standard = {"mp_context": multiprocessing.get_context("spawn"), "initializer": end_with_parent}
+    arguments: dict[str, Any] = {**standard, **wish.arguments}
+    executor = ProcessPoolExecutor(wish.local, **arguments)
+    return Made(executor, wish.local, lambda: executor.shutdown(cancel_futures=True), ours=True, elsewhere=False)
+
+
+def _mpi(wish: Wish) -> Made:
+    try:
+        from mpi4py import MPI
+        from mpi4py.futures import MPIPoolExecutor
+    except ModuleNotFoundError:
+        raise MissingPart("mpi4py", "pip install 'l2l[mpi]'") from None
+    except (ImportError, RuntimeError) as error:
+        raise LauncherError(f"mpi4py finds no MPI library: {error}") from error
+    executor = MPIPoolExecutor(wish.workers, **wish.arguments)
+    slots = executor.num_workers
+    if slots < 1:
+        executor.shutdown()
+        raise LauncherError(
+            f"mpi4py.futures has no workers among {MPI.COMM_WORLD.Get_size()} rank(s): start it with several, as in "
+            "mpiexec -n 5 python -m mpi4py.futures -m l2l.cli run FILE"
+        )
+    return Made(executor, slots, lambda: executor.shutdown(cancel_futures=True))
+
+
+def _dask(wish: Wish) -> Made:
+    distributed = _part("distributed", "Dask", "dask")
+    arguments = dict(wish.arguments)
+    cluster = None
+    if {"address", "scheduler_file"}.isdisjoint(arguments):
+        standard = {"n_workers": wish.local, "threads_per_worker": 1, "dashboard_address": None}
+        cluster = distributed.LocalCluster(**(standard | arguments))
+        arguments = {"address": cluster}
+    try:
+        client = distributed.Client(**arguments)
+    except BaseException:
+        if cluster is not None:
+            cluster.close()
+        raise
+
+    def close() -> None:
+        client.close()
+        if cluster is not None:
+            cluster.close()
+
+    try:
+        client.wait_for_workers(1, timeout=wish.patience)
+        slots = wish.workers or sum(client.nthreads().values())
+    except BaseException:
+        close()
+        raise
+    ours = cluster is not None
+    return Made(client.get_executor(), slots, close, lambda: client.status == "running", ours=ours, elsewhere=not ours)
+
+
+def _ipyparallel(wish: Wish) -> Made:
+    ipyparallel = _part("ipyparallel", "IPython parallel", "ipyparallel")
+    cluster = None if wish.arguments else _Engines(ipyparallel, wish)
+    try:
+        client = cluster.client if cluster else ipyparallel.Client(**wish.arguments)
+        client.wait_for_engines(wish.local if cluster else 1, timeout=wish.patience, interactive=False)
+        slots = wish.workers or len(client.ids)
+        executor = client.executor()
+    except BaseException:
+        if cluster:
+            cluster.close()
+        raise
+    close = cluster.close if cluster else client.close
+    return Made(executor, slots, close, lambda: bool(client.ids), ours=cluster is not None, elsewhere=cluster is None)
+
+
+class _Engines:
+    """A controller and engines of IPython parallel on this machine, in a profile of their own, that end with us.
+
+    Args:
+        ipyparallel: The package.
+        wish: What is asked for.
+    """
+
+    def __init__(self, ipyparallel: Any, wish: Wish) -> None:
+        config = import_module("traitlets.config").Config()
+        self._profile = Path(tempfile.mkdtemp(prefix="l2l-ipython-"))
+        marker = os.environ.get(MARKER, "") + uuid.uuid4().hex
+        self._guardian = Guardian(f"{marker}/")
+        config.BaseLauncher.environment = {MARKER: f"{marker}/"}
+        self._cluster = ipyparallel.Cluster(
+            n=wish.local, profile_dir=str(self._profile), log_level=40, config=config, shutdown_atexit=False
+        )
+        try:
+            self._cluster.start_cluster_sync()
+            self.client = self._cluster.connect_client_sync()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End them all."""
+        if hasattr(self, "client"):
+            self.client.close()
+        with contextlib.suppress(Exception):  # whatever it could not end, the guardian does
+            self._cluster.stop_cluster_sync()
+        self._guardian.close()
+        shutil.rmtree(self._profile, ignore_errors=True)
+
+
+_MAKERS: dict[str, Callable[[Wish], Made]] = {
+    "dask": _dask,
+    "ipyparallel": _ipyparallel,
+    "mpi": _mpi,
+    "processes": _processes,
+}
