@@ -48,6 +48,16 @@ class TestJube(LauncherContract):
         return JubeLauncher(workers=2)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.usefixtures("jube", "slurm")
+class TestJubeOnSlurm(LauncherContract):
+    patience = 100.0
+
+    def launcher(self) -> Launcher:
+        return JubeLauncher(platform="slurm", workers=2, options=["--mem=900M"])
+
+
 def run(folder: Path, launcher: Any, optimizee: Any = None, **changes: Any) -> Trajectory:
     standard = {"trials": 2, "seed": 11, "stop": {"generations": 3}, "validate": {"trials": 3}}
     optimizer = {"name": "cma-es", "population": 12}
@@ -213,6 +223,20 @@ def test_results_of_another_seed_are_not_taken_over(tmp_path: Path) -> None:
     assert ran(trials_of(["well"])) == [first]
     again = [Trial(Individual({"x": 0.0, "behaviour": "well"}), entropy=8)]
     assert ran(again)[0] > first
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("jube")
+def test_a_signal_to_all_of_its_processes_stops_a_run_that_goes_on_later(tmp_path: Path) -> None:
+    folder, alone = tmp_path / "stopped", tmp_path / "alone"
+    leader = Leader("run", experiment(folder, LOCAL, 0.1))
+    leader.until(lambda: len(lines(folder, EVALUATION)) > 2)
+    leader.signal_all(signal.SIGTERM)
+    code, said = leader.end()
+    assert code == 75, said
+    l2l("resume", folder / "run")
+    l2l("run", experiment(alone, "serial", 0.0))
+    same(Trajectory(folder / "run"), Trajectory(alone / "run"))
 
 
 # --- on Slurm --------------------------------------------------------------------------------------------------------
