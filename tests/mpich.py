@@ -18,4 +18,4 @@ def mpich() -> tuple[Path, dict[str, str]]:
     folder = Path(place).absolute()
     mpiexec = folder / "bin/mpiexec"
     assert mpiexec.exists(), f"L2L_TEST_MPICH: expected an environment with MPICH's wheel, got {folder}"
-    return mpiexec, {"LD_LIBRARY_PATH": str(folder / "lib"), "MPI4PY_MPIABI": "mpich"}
+    return mpiexec, {"LD_LIBRARY_PATH": str(folder / "lib"), "MPI4PY_MPIABI": "mpich", "MPIR_CVAR_CH4_NETMOD": "ofi"}

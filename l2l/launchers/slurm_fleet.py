@@ -18,6 +18,8 @@ _ASK = 2.0
 """Seconds between two questions to the queue."""
 _FRUITLESS = 3
 _LONGEST_PAUSE = 30.0
+_SLOW = 90.0
+"""Seconds after which an order that has begun and brought nobody is given again."""
 _AFTERMATH = 60.0
 """Seconds after which ranks that are cut off, and whose step is said to go on, are given up as lost."""
 
@@ -117,6 +119,11 @@ class SlurmFleet(Fleet):
         if self._together and self.plan.resources.timeout:
             self._end_overdue(now, self.plan.resources.timeout)
         for order in self._orders.values():
+            if order.waits():
+                order.since = now
+            if not order.arrived and now - order.since > _SLOW:
+                order.since = now
+                order.cancel()
             code = order.ended()
             if code is not None:
                 self._resolve(order, code)

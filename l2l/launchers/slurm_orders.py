@@ -5,6 +5,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,8 @@ class Order(ABC):
         self.fruitless = 0
         """How often in a row it ended before a worker came."""
         self.arrived = False
+        self.since = 0.0
+        """When it was given, or began as far as is known, on the monotonic clock."""
         self.due = 0.0
         """When it may be given again, on the monotonic clock."""
         self.condemned = ""
@@ -56,7 +59,7 @@ class Order(ABC):
             LauncherError: Slurm refuses.
         """
         self.origin, self._given = f"{self.name}.{self._given}", self._given + 1
-        self.arrived, self.condemned = False, ""
+        self.arrived, self.condemned, self.since = False, "", time.monotonic()
         self._log_start = log_size(self.log)
         self.ask(call)
 

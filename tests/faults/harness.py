@@ -190,6 +190,17 @@ def archived(run: Trajectory) -> dict[TrialId, tuple[int, tuple[float, ...]]]:
     }
 
 
+def check_replay(run: Path) -> None:
+    """See that a finished run goes on from what it was, whatever ran it, and that nothing changes by that."""
+    before = Trajectory(run)
+    heights = {table: len(getattr(before, table)) for table in TABLES}
+    individuals = heights["individuals"] + 12
+    l2l("resume", run, "--launcher", "serial", "--set", f"stop.individuals={individuals}")
+    after = Trajectory(run)
+    assert len(after.individuals) == individuals
+    assert digest(after, heights) == digest(before, heights)
+
+
 def same(one: Trajectory, other: Trajectory) -> None:
     """See that two runs are equal bit for bit, times and hosts aside."""
     for table in TABLES:

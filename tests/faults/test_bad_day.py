@@ -68,38 +68,56 @@ TRACED = ("raises", "exits", "runs out of memory", "segfault", "aborts", "hangs"
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_each_of_two_hundred_gets_the_status_that_it_earned(tmp_path: Path) -> None:
+    code, said = Leader("run", bad_day(tmp_path), "--launcher", "local", "--workers", "2").end(120)
+    assert code == 0, said
+    check_bad_day(tmp_path, said)
+
+
+def behaviours_of_the_day() -> list[str]:
+    """What each individual does."""
     behaviours = np.repeat(list(COUNTS), list(COUNTS.values()))
     np.random.default_rng(4).shuffle(behaviours)
     assert len(behaviours) == 200
-    file = write_experiment(
-        tmp_path / "bad.yaml",
+    return [str(one) for one in behaviours]
+
+
+def bad_day(folder: Path) -> Path:
+    """The experiment, in `folder/runs/bad`, with notes of each start in `folder/notes`."""
+    return write_experiment(
+        folder / "bad.yaml",
         "BadDay",
-        {"notes": str(tmp_path / "notes")},
+        {"notes": str(folder / "notes")},
         optimizer={"name": "random", "population": 200},
-        initial=[{"x": place / 200, "behaviour": str(one)} for place, one in enumerate(behaviours)],
+        initial=[{"x": place / 200, "behaviour": one} for place, one in enumerate(behaviours_of_the_day())],
         stop={"generations": 1},
-        launcher={"name": "local", "workers": 2},
+        directory=str(folder / "runs/bad"),
         resources={"timeout": 2, "memory": "300 MB"},
     )
-    leader = Leader("run", file)
-    code, said = leader.end(120)
-    assert code == 0, said
-    assert "Traceback" not in said
 
-    run = Trajectory(tmp_path / "runs" / "bad")
+
+def check_bad_day(folder: Path, said: str) -> None:
+    """See that each individual has the status that it earned, whatever ran it.
+
+    Args:
+        folder: Of the experiment.
+        said: By the command line.
+    """
+    behaviours = behaviours_of_the_day()
+    assert "Traceback" not in said
+    run = Trajectory(folder / "runs/bad")
     assert run.finished
     assert run.individuals["parameters/x"].tolist() == [place / 200 for place in range(200)]
     got = [Status(one).name for one in run.trials["status"]]
     assert Counter(zip(behaviours, got, strict=True)) == Counter((one, EXPECTED[one].name) for one in behaviours)
-    check_failures(run, behaviours.tolist())
+    check_failures(run, behaviours)
     check_best(run)
-    assert sorted(starts(tmp_path / "notes")) == [(place, 0) for place in range(200)], "each began once"
+    assert sorted(starts(folder / "notes")) == [(place, 0) for place in range(200)], "each began once"
     spawned = [int(pid) for pid in run.trials["observables/pid"] if pid]
     spawned += [int(file.read_text()) for file in (run.path / "trials").glob("*/*/pid")]
     assert len(spawned) == 6
     assert all(map(is_gone, spawned))
     assert len(list((run.path / "trials").glob("*/*/note"))) == 0, "folders of trials that went well are not kept"
-    check_shown(run.path, behaviours.tolist())
+    check_shown(run.path, behaviours)
 
 
 def check_failures(run: Trajectory, behaviours: list[str]) -> None:

@@ -209,7 +209,7 @@ def test_a_file_that_is_no_experiment_is_named(text: str, parts: list[str], caps
 
 
 COMMAND_LINES: dict[str, tuple[list[str], list[str]]] = {
-    "nothing": ([], ["expected a command", "run, resume"]),
+    "nothing": ([], ["expected a command", "run, submit, resume"]),
     "a misspelt command": (["rum", "good.yaml"], ["no command 'rum'", "'run'", "l2l --help"]),
     "no file": (["run"], ["FILE", "l2l run --help"]),
     "a file that is not there": (["run", "absent.yaml"], ["absent.yaml", "there is no such file"]),

@@ -1,4 +1,4 @@
-"""An experiment whose model is a program on two MPI ranks."""
+"""What experiments whose trials have two MPI ranks came to, and one whose model is a program on these."""
 
 import sys
 from pathlib import Path
@@ -41,3 +41,16 @@ def check_program_on_ranks(folder: Path) -> None:
     x = run.individuals["parameters/x"][run.trials["individual"]]
     assert len(run.trials) == 12
     assert run.trials["fitness/fitness"].tolist() == [one + 2 * one for one in x.tolist()]
+
+
+def check_groups(folder: Path) -> None:
+    """See that both ranks had a part in each result of `mpi_groups.py`, and that the errors of both are told."""
+    run = Trajectory(folder)
+    assert len(run.trials) == 40
+    assert {int(one) for one in run.trials["ranks"]} == {2}
+    messages = [str(one) for one in run.failures["message"]]
+    assert any(one == "ValueError: all of us" for one in messages)
+    assert any(one == "rank 1: ValueError: one of us" for one in messages)
+    ok = run.trials["status"] == 0
+    x = run.individuals["parameters/x"][run.trials["individual"][ok]]
+    assert run.trials["fitness/fitness"][ok].tolist() == (x**2 + (x - 1) ** 2).tolist()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from l2l import Trajectory
-from tests.faults.harness import PROGRAM, Leader, finished, same, starts, write_experiment
-from tests.l2l.launchers.ranks import check_program_on_ranks, program_on_ranks
+from tests.faults.harness import PROGRAM, Leader, check_replay, finished, same, starts, write_experiment
+from tests.faults.test_bad_day import bad_day, check_bad_day
+from tests.l2l.launchers.ranks import check_groups, check_program_on_ranks, program_on_ranks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -62,6 +63,37 @@ def test_a_run_on_ranks_equals_one_in_a_single_process(tmp_path: Path) -> None:
     same(Trajectory(tmp_path / "mpi/run"), Trajectory(tmp_path / "serial/run"))
 
 
+def test_mpich_gives_the_same_as_open_mpi(tmp_path: Path, mpich: tuple[Path, dict[str, str]]) -> None:
+    mpiexec, variables = mpich
+
+    def job(number: int, *arguments: str | Path) -> Leader:
+        return Leader(*arguments, program=(mpiexec, "-n", str(number)), environment=variables)
+
+    code, said = job(3, sys.executable, CONTRACT).end(280.0)
+    assert code == 0 and " passed" in said and "failed" not in said, said
+    code, said = job(3, PROGRAM, "run", experiment(tmp_path / "mpich")).end(120.0)
+    assert code == 0, said
+    alone = Leader("run", experiment(tmp_path / "serial"), "--launcher", "serial")
+    assert alone.end(120.0)[0] == 0
+    same(Trajectory(tmp_path / "mpich/run"), Trajectory(tmp_path / "serial/run"))
+    code, said = job(5, sys.executable, GROUPS, tmp_path / "groups").end(120.0)
+    assert code == 0, said
+    check_groups(tmp_path / "groups")
+
+
+def test_a_bad_day_costs_the_trials_that_earned_it(tmp_path: Path) -> None:
+    code, said = ranks(3, "run", bad_day(tmp_path)).end(200.0)
+    assert code == 0, said
+    check_bad_day(tmp_path, said)
+
+
+def test_a_steady_run_is_replayed_as_it_was(tmp_path: Path) -> None:
+    steady = {"optimizer": {"name": "random", "population": 12, "steady_state": True}, "stop": {"individuals": 60}}
+    code, said = ranks(3, "run", experiment(tmp_path / "mpi", **steady)).end(120.0)
+    assert code == 0, said
+    check_replay(tmp_path / "mpi/run")
+
+
 def test_a_signal_to_the_job_stops_it_cleanly_and_a_killed_rank_loses_nothing(tmp_path: Path) -> None:
     longer = {"stop": {"generations": 15}}
     file, notes, run = experiment(tmp_path / "mpi", 0.1, **longer), tmp_path / "mpi/notes", tmp_path / "mpi/run"
@@ -105,15 +137,7 @@ def rank_of(pid: int) -> int | None:
 def test_ranks_simulate_a_trial_together(tmp_path: Path) -> None:
     code, said = ranks(5, GROUPS, tmp_path / "run", program=(sys.executable,)).end(120.0)
     assert code == 0, said
-    run = Trajectory(tmp_path / "run")
-    assert len(run.trials) == 40
-    assert {int(one) for one in run.trials["ranks"]} == {2}
-    messages = [str(one) for one in run.failures["message"]]
-    assert any(one == "ValueError: all of us" for one in messages)
-    assert any(one == "rank 1: ValueError: one of us" for one in messages)
-    ok = run.trials["status"] == 0
-    x = run.individuals["parameters/x"][run.trials["individual"][ok]]
-    assert run.trials["fitness/fitness"][ok].tolist() == (x**2 + (x - 1) ** 2).tolist()
+    check_groups(tmp_path / "run")
 
 
 def test_a_program_is_started_on_the_ranks_of_a_trial(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from l2l import Status, Trajectory
 from l2l.errors import OptionError
 from l2l.launchers.slurm import SlurmLauncher, cores_of
 from l2l.values import Resources
-from tests.faults.harness import PROGRAM, Leader, finished, same, starts, write_experiment
-from tests.l2l.launchers.ranks import check_program_on_ranks, program_on_ranks
+from tests.faults.harness import PROGRAM, Leader, check_replay, finished, same, starts, write_experiment
+from tests.faults.test_bad_day import bad_day, check_bad_day
+from tests.l2l.launchers.ranks import check_groups, check_program_on_ranks, program_on_ranks
 from tests.slurm import Cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -63,6 +64,19 @@ def test_a_run_in_an_allocation_equals_one_in_a_single_process(tmp_path: Path, s
     run = Trajectory(tmp_path / "slurm/run")
     same(run, alone(tmp_path / "serial"))
     assert len({*(tmp_path / "slurm/run/logs").glob("worker-*.log")}) == 4, "each core of both nodes has a worker"
+
+
+def test_a_bad_day_costs_the_trials_that_earned_it(tmp_path: Path, slurm: Cluster) -> None:
+    code, said = allocated("run", bad_day(tmp_path)).end(200.0)
+    assert code == 0, said
+    check_bad_day(tmp_path, said)
+
+
+def test_a_steady_run_is_replayed_as_it_was(tmp_path: Path, slurm: Cluster) -> None:
+    steady = {"optimizer": {"name": "random", "population": 12, "steady_state": True}, "stop": {"individuals": 60}}
+    code, said = allocated("run", experiment(tmp_path / "slurm", 0.02, **steady)).end(120.0)
+    assert code == 0, said
+    check_replay(tmp_path / "slurm/run")
 
 
 def test_a_lost_node_costs_nothing_but_time(tmp_path: Path, slurm: Cluster) -> None:
@@ -144,14 +158,7 @@ def test_ranks_simulate_a_trial_together(
         monkeypatch.setenv(name, value)
     code, said = allocated(GROUPS, tmp_path / "run", "slurm", program=(sys.executable,)).end(120.0)
     assert code == 0, said
-    run = Trajectory(tmp_path / "run")
-    assert len(run.trials) == 40 and {int(one) for one in run.trials["ranks"]} == {2}
-    messages = [str(one) for one in run.failures["message"]]
-    assert any(one == "ValueError: all of us" for one in messages)
-    assert any(one == "rank 1: ValueError: one of us" for one in messages)
-    ok = run.trials["status"] == 0
-    x = run.individuals["parameters/x"][run.trials["individual"][ok]]
-    assert run.trials["fitness/fitness"][ok].tolist() == (x**2 + (x - 1) ** 2).tolist()
+    check_groups(tmp_path / "run")
 
 
 def test_ranks_that_crash_or_hang_cost_their_trial_alone(
