@@ -145,7 +145,7 @@ def script_of(template: Path | None, threads: int, options: Sequence[str]) -> st
 
     Raises:
         NotFoundError: The template cannot be read.
-        OptionError: It has places that we do not know, or no `#COMMAND#`.
+        OptionError: It has places that we do not know, no `#COMMAND#`, or no `ready`.
     """
     text = TEMPLATE
     if template is not None:
@@ -160,6 +160,9 @@ def script_of(template: Path | None, threads: int, options: Sequence[str]) -> st
             )
     if "#COMMAND#" not in text:
         raise OptionError(f"JubeLauncher: option 'template': {template}: expected #COMMAND# where the worker is to run")
+    if "ready" not in text:
+        what = "expected `touch ready` behind #COMMAND#, by which JUBE knows the end of a job"
+        raise OptionError(f"JubeLauncher: option 'template': {template}: {what}")
     lines = "\n".join(f"#SBATCH {one}" for one in options)
     command = f'{shlex.join([sys.executable, "-P", PROGRAM])} "$1" {TABLE}'
     return text.replace("#THREADS#", str(threads)).replace("#OPTIONS#", lines).replace("#COMMAND#", command)

@@ -309,6 +309,7 @@ def test_wrong_options_are_named(options: dict[str, Any], said: str) -> None:
     ("text", "error", "said"),
     [
         ("#!/bin/sh\n#COMMAND# #QUEUE#\n", OptionError, "got #QUEUE#"),
+        ("#!/bin/sh\n#COMMAND#\n", OptionError, "touch ready"),
         ("#!/bin/sh\n", OptionError, "where the worker is to run"),
         (None, NotFoundError, "site.job"),
     ],
