@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models import Sleeper, Spy
 
@@ -52,7 +53,7 @@ class Idle:
     ready: float
 
 
-def idle(kind: Kind, work: float, workers: int, folder: str) -> Idle:
+def idle(kind: Kind, work: float, workers: int, folder: str, launcher: Any = None) -> Idle:
     """Run trials of one kind.
 
     Args:
@@ -60,6 +61,7 @@ def idle(kind: Kind, work: float, workers: int, folder: str) -> Idle:
         work: Seconds of the whole.
         workers: How many.
         folder: For the run.
+        launcher: Has so many workers, and notes in `Spy` what goes out and comes back; the local one unless given.
     """
     trials = max(int(work * workers / kind.seconds), 20 * workers)
     population = max(trials // 5, 10 * workers)
@@ -70,7 +72,7 @@ def idle(kind: Kind, work: float, workers: int, folder: str) -> Idle:
             Sleeper(seconds=kind.seconds, spread=kind.spread),
             {"name": "random", "population": population, "steady_state": kind.steady},
             directory=Path(place) / "run",
-            launcher={"name": Spy, "workers": workers},
+            launcher=launcher or {"name": Spy, "workers": workers},
             stop={"individuals": trials},
         ).run(progress=None)
     if not run.finished:
