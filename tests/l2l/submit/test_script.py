@@ -1,8 +1,9 @@
 """The scripts for Slurm, PBS and LSF; those of the latter two are only read, since no such system can be had."""
 
+import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,36 @@ def test_the_script_can_be_executed_and_its_log_has_a_place(tmp_path: Path) -> N
     write_script(one, "#!/bin/bash\necho $((6 * 7))\n")
     assert subprocess.run([one.script], capture_output=True, text=True, check=True).stdout == "42\n"
     assert (tmp_path / "run/logs").is_dir()
+
+
+# --- the manual ------------------------------------------------------------------------------------------------------
+
+
+def test_the_manual_lists_every_setting(repository: Path) -> None:
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", (repository / "docs/submit.md").read_text(), re.MULTILINE)
+    listed = [name.strip("`") for row in rows for name in row.split(", ")]
+    assert sorted(listed) == sorted(field.name for field in fields(Wishes))
+
+
+def test_the_template_in_the_manual_is_one(repository: Path, tmp_path: Path) -> None:
+    block = re.search(r"^```text\n(.*?)^```", (repository / "docs/submit.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert block
+    (tmp_path / "site.sh").write_text(block[1])
+    lines = directives(script(replace(ALL, template=tmp_path / "site.sh"), "slurm"), "SBATCH")
+    assert lines[0] == "--job-name=mine --time=01:30:30 --nodes=3 --ntasks=4" and lines[-2:] == ["-X one", "-Y"]
+
+
+def test_the_script_in_the_manual_is_the_one_that_is_written(repository: Path) -> None:
+    text = (repository / "docs/submit.md").read_text()
+    shown = re.search(r"^```\n(#!/bin/bash\n# Written.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert shown
+    one = job_for(
+        Wishes(nodes=2, time=7200, account="brain"),
+        of_name("slurm"),
+        folder=Path("/home/me/runs/brunel"),
+        file=Path("/home/me/experiments/brunel.yaml"),
+        resources=Resources(),
+        launcher="auto",
+    )
+    text = script_of(replace(one, place=Path("/home/me")), of_name("slurm")).replace(L2L, "/home/me/l2l/bin/l2l")
+    assert shown[1].startswith(text)
