@@ -57,7 +57,7 @@ class PBS(System):
 
     def hints(self, job: str, name: str) -> list[str]:
         """`qstat` and `qdel`."""
-        return [f"qstat {job}", "qdel JOB   # a successor that waits first, then the job itself: qselect -N " + name]
+        return [f"qstat {job}", f"qdel $(qselect -N {name})   # this job and its successors"]
 
 
 def _select(job: "Job") -> str:
