@@ -4,4 +4,5 @@ import sys
 
 from l2l.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # ranks of mpi4py.futures import what rank 0 runs
+    sys.exit(main())

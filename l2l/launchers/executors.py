@@ -19,6 +19,8 @@ from l2l.worker.leash import end_with_parent
 
 Name = Literal["dask", "ipyparallel", "mpi", "processes"]
 NAMES: tuple[Name, ...] = get_args(Name)
+_STARTED = frozenset({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"})
+"""What mpiexec sets, of Open MPI and of MPICH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +159,19 @@ def _mpi(wish: Wish) -> Made:
         raise MissingPart("mpi4py", "pip install 'l2l[mpi]'") from None
     except (ImportError, RuntimeError) as error:
         raise LauncherError(f"mpi4py finds no MPI library: {error}") from error
-    executor = MPIPoolExecutor(wish.workers, **wish.arguments)
+    shared = import_module("mpi4py.futures._core").SharedPool is not None
+    # where mpiexec started one rank alone, MPI can start others
+    alone = MPI.COMM_WORLD.Get_size() == 1 and not _STARTED.isdisjoint(os.environ)
+    if not shared and not alone:
+        raise LauncherError(
+            "mpi4py.futures needs ranks that serve it: mpiexec -n 5 python -m mpi4py.futures -m l2l.cli run FILE; "
+            "or use the launcher mpi: mpiexec -n 5 l2l run FILE"
+        )
+    executor = MPIPoolExecutor(wish.workers or (None if shared else wish.local), **wish.arguments)
     slots = executor.num_workers
     if slots < 1:
         executor.shutdown()
-        raise LauncherError(
-            f"mpi4py.futures has no workers among {MPI.COMM_WORLD.Get_size()} rank(s): start it with several, as in "
-            "mpiexec -n 5 python -m mpi4py.futures -m l2l.cli run FILE"
-        )
+        raise LauncherError("mpi4py.futures has no workers: start it with at least two ranks, one of which leads")
     return Made(executor, slots, lambda: executor.shutdown(cancel_futures=True))
 
 
