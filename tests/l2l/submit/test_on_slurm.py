@@ -89,7 +89,7 @@ def test_a_job_that_was_killed_goes_on_in_the_next(slurm: Cluster, tmp_path: Pat
 
 def test_a_job_whose_time_is_over_goes_on_in_the_next(slurm: Cluster, tmp_path: Path) -> None:
     run = tmp_path / "a/run"
-    file = experiment(tmp_path / "a", 3.0, stop={"generations": 4})
+    file = experiment(tmp_path / "a", 5.0, stop={"generations": 4})  # more than a minute for two at once
     first = submit(file, "--ntasks", "2", "--time", "00:01:00", "--max-jobs", "4", "--launcher", "slurm")
     slurm.until(lambda: not slurm.queue(), 280.0)
     assert len(jobs(run)) >= 2
@@ -97,6 +97,28 @@ def test_a_job_whose_time_is_over_goes_on_in_the_next(slurm: Cluster, tmp_path: 
     assert [one["code"] for one in Record(run).events("ended", first)] == [75]
     assert "finished: 4 generations done" in log(run, jobs(run)[-1])
     same(Trajectory(run), alone(tmp_path / "b", stop={"generations": 4}))
+
+
+@pytest.mark.timeout(600)
+def test_a_network_of_neurons_goes_on_over_jobs_as_if_there_were_one(
+    slurm: Cluster, tmp_path: Path, repository: Path
+) -> None:
+    pytest.importorskip("nest", reason="NEST is not here: pip install 'l2l[nest]'")
+    file, run = repository / "experiments/brunel.yaml", tmp_path / "batch"
+    longer = ["--set", "stop.target=null", "--set", "stop.generations=5", "--set", "optimizee.duration=4000.0"]
+    one_core = ["--workers", "1", "--launcher", "slurm"]
+    first = submit(file, "--time", "00:01:00", "--directory", str(run), *longer, *one_core)
+    whole = Leader(
+        "run", file, *longer, "--launcher", "local", "--workers", "1", "--directory", str(tmp_path / "whole")
+    )
+    slurm.until(lambda: not slurm.queue(), 500.0)
+    assert len(jobs(run)) >= 2
+    assert [one["code"] for one in Record(run).events("ended", first)] == [75]
+    assert "the end of the job's time is near" in log(run, first)
+    assert "finished: 5 generations done" in log(run, jobs(run)[-1])
+    code, said = whole.end(300.0)
+    assert code == 0, said
+    same(Trajectory(run), Trajectory(tmp_path / "whole"))
 
 
 def test_a_job_that_finishes_nothing_ends_the_chain(slurm: Cluster, tmp_path: Path) -> None:
