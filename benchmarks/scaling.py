@@ -221,7 +221,8 @@ def rows_of(found: Mapping[int, Mapping[str, Limit]]) -> Iterator[list[str]]:
     """A line for each number of workers and way of working."""
     for workers, limits in found.items():
         for name, one in limits.items():
-            times = [number(one.rate), number(1e6 * one.cpu), f"{one.cpu * one.rate:.0%}", number(1e3 * one.shortest)]
+            limits_of = [number(1e3 * one.shortest), number(1e3 * workers * one.cpu)]
+            times = [number(one.rate), number(1e6 * one.cpu), f"{one.cpu * one.rate:.0%}", *limits_of]
             yield [f"{workers:,}", name, *times, f"{one.share:.0%}", number(one.admission), number(one.memory / 1e6)]
 
 
@@ -261,7 +262,10 @@ def main() -> int:
     if not found:
         sys.exit("no number of workers is left to measure")
     head = ["workers", "", "evaluations/s", "leader's µs each", "leader busy", "limit, ms a trial"]
-    print(table([*head, "workers busy", "s to admit all", "MB"], list(rows_of(found))), end="\n\n")
+    print(
+        table([*head, "with a core of its own", "workers busy", "s to admit all", "MB"], list(rows_of(found))),
+        end="\n\n",
+    )
     budgets = [replace(one, limit=one.limit / arguments.tighten) for one in budgets_of(found)]
     print(budget_table(budgets))
     print(f"\nOther programs used {others.share:.0%} of the cores meanwhile; the more, the longer all times.")

@@ -81,3 +81,42 @@ def test_an_agent_plays_the_same_steps_as_a_bare_loop(benchmarks: Path) -> None:
     done = run(benchmarks / "steps.py", "--only", "CartPole-v1", "Pendulum-v1", "--episodes", "2", "--repeats", "2")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("tighten", "code", "verdict"), [("1e-6", 0, "kept"), ("1e9", 1, "BROKEN")])
+def test_the_leader_s_limit_is_found_and_judged(benchmarks: Path, tighten: str, code: int, verdict: str) -> None:
+    options = ["--workers", "3", "40", "--seconds", "0.3", "--repeats", "1", "--tighten", tighten]
+    done = run(benchmarks / "scaling.py", *options)
+    assert done.returncode == code, done.stderr
+    lines = done.stdout.splitlines()
+    assert len([line for line in lines if line.startswith(("| 3 ", "| 40 "))]) == 10
+    assert len([line for line in lines if verdict in line]) == 2
+
+
+def test_more_workers_than_the_system_has_descriptors_for_are_left_out(benchmarks: Path) -> None:
+    done = run(benchmarks / "scaling.py", "--workers", str(1 << 40))
+    assert done.returncode == 1 and "no number of workers is left" in done.stderr
+    assert f"{1 << 40:,} workers are left out: the hard limit of open files" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("tighten", "code", "verdict"), [("1e-6", 0, "kept"), ("1e9", 1, "BROKEN")])
+def test_launchers_stand_beside_other_libraries(benchmarks: Path, tighten: str, code: int, verdict: str) -> None:
+    pytest.importorskip("mpi4py")
+    options = ["--scale", "0.01", "--repeats", "1", "--tighten", tighten, "--only", "throughput", "--contenders"]
+    done = run(benchmarks / "launchers.py", *options, "l2l, mpi", "mpi4py.futures")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert len([line for line in done.stdout.splitlines() if verdict in line]) == 1
+
+
+@pytest.mark.slow
+def test_idle_ranks_are_measured(benchmarks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mpi4py")
+    monkeypatch.syspath_prepend(str(benchmarks))
+    from launchers import said_by
+
+    found = said_by("idle_ranks.py", ["0.01", "--steady", "--work", "0.5"], "ranks")
+    assert found["trials"] == 100 and 0.0 <= found["share"] < 1.0
