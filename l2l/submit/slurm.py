@@ -22,6 +22,8 @@ _LIVING = (
     "STOPPED",
 )
 _WARNING = 60
+_SHORT = 600
+"""Seconds of a job in which no signal is asked for: it may come a minute early, and the leader knows the end anyway."""
 
 
 class Slurm(System):
@@ -42,7 +44,7 @@ class Slurm(System):
             "time": _hours(seconds),
             "memory": f"{-(-wishes.memory // 2**20)}M" if wishes.memory else None,
             "whole_nodes": "--exclusive" if job.whole_nodes else None,
-            "signal": f"{whom}USR1@{min(_WARNING, max(1, seconds // 10))}",
+            "signal": f"{whom}USR1@{_WARNING}" if seconds > _SHORT else None,
             "mail_when": "END,FAIL" if wishes.mail else None,
             "log": shlex.quote(str(job.folder).replace("%", "%%") + "/logs/job-%j.log"),
         }

@@ -156,7 +156,7 @@ def test_slurm_must_know_the_time() -> None:
 
 
 def test_a_short_job_is_not_warned_before_it_has_begun() -> None:
-    assert "--signal=B:USR1@6" in directives(script(Wishes(time=60), "slurm"), "SBATCH")
+    assert "--signal" not in script(Wishes(time=60), "slurm")
 
 
 def test_a_single_job_has_no_chain() -> None:
