@@ -51,7 +51,16 @@ class ExecutorLauncher(FedLauncher):
         self._workers = workers
 
     def feed(self, plan: Plan) -> Errands:
-        """Make the executor, and send a first errand, to learn of the optimizee."""
+        """Make the executor, and send a first errand, to learn of the optimizee.
+
+        Raises:
+            OptionError, MissingPart, LauncherError: It cannot be made; or trials need GPUs that nobody shares out.
+        """
+        if plan.resources.gpus and self._executor in ("processes", "dask", "ipyparallel") and not self._arguments:
+            raise OptionError(
+                f"resources.gpus: workers that ExecutorLauncher starts here all see the same GPUs, got "
+                f"{plan.resources.gpus}; use the launcher local, or a cluster that gives each worker its own"
+            )
         wish = Wish(self._arguments, self._workers, plan.resources.threads, self._patience)
         errands = Errands(plan, partial(make, self._executor, wish))
         self.slots = errands.slots

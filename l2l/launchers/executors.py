@@ -21,6 +21,8 @@ Name = Literal["dask", "ipyparallel", "mpi", "processes"]
 NAMES: tuple[Name, ...] = get_args(Name)
 _STARTED = frozenset({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"})
 """What mpiexec sets, of Open MPI and of MPICH."""
+_LEAVE_INTERRUPTS = "import signal\nsignal.signal(signal.SIGINT, lambda *_: None)"
+"""What workers of Dask do first, since Ctrl-C is the leader's; as text, which Dask takes for a module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,12 @@ def _dask(wish: Wish) -> Made:
     arguments = dict(wish.arguments)
     cluster = None
     if {"address", "scheduler_file"}.isdisjoint(arguments):
-        standard = {"n_workers": wish.local, "threads_per_worker": 1, "dashboard_address": None}
+        standard = {
+            "n_workers": wish.local,
+            "threads_per_worker": 1,
+            "dashboard_address": None,
+            "preload": [_LEAVE_INTERRUPTS],
+        }
         cluster = distributed.LocalCluster(**(standard | arguments))
         arguments = {"address": cluster}
     try:
@@ -234,7 +241,7 @@ class _Engines:
         self._profile = Path(tempfile.mkdtemp(prefix="l2l-ipython-"))
         marker = os.environ.get(MARKER, "") + uuid.uuid4().hex
         self._guardian = Guardian(f"{marker}/")
-        config.BaseLauncher.environment = {MARKER: f"{marker}/"}
+        config.BaseLauncher.environment = {MARKER: f"{marker}/", "IPYTHONDIR": str(self._profile / "ipython")}
         self._cluster = ipyparallel.Cluster(
             n=wish.local, profile_dir=str(self._profile), log_level=40, config=config, shutdown_atexit=False
         )

@@ -255,9 +255,7 @@ def connect(addresses: Sequence[str]) -> socket.socket:
     for address in addresses:
         try:
             if address.startswith("unix:"):
-                connection = socket.socket(socket.AF_UNIX)
-                connection.settimeout(_CONNECT)
-                connection.connect(address.removeprefix("unix:"))
+                connection = _connected(address.removeprefix("unix:"))
             else:
                 host, _, port = address.rpartition(":")
                 connection = socket.create_connection((host, int(port)), timeout=_CONNECT)
@@ -267,3 +265,14 @@ def connect(addresses: Sequence[str]) -> socket.socket:
         except OSError as error:
             refused.append(f"{address}: {error}")
     raise LauncherError(f"{platform.node()}: the leader cannot be reached ({'; '.join(refused)})")
+
+
+def _connected(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(_CONNECT)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection

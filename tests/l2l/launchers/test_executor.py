@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from l2l import Trajectory
-from l2l.errors import LauncherError, MissingPart, OptionError
+from l2l.errors import LauncherError, MissingPart, OptionError, UserError
 from l2l.journal import read_journal
 from l2l.launcher import Launcher
 from l2l.launchers.executor import ExecutorLauncher
@@ -25,6 +25,7 @@ from l2l.testing.misbehaving import Misbehaving
 from l2l.values import Resources, Status
 from tests.faults.harness import WHERE_AND_WHEN, Leader, finished, same, starts, write_experiment
 from tests.faults.harness import is_gone as is_gone_now
+from tests.l2l.launchers.test_mpi import ranks
 
 CLUSTERS = Path(__file__).with_name("clusters.py")
 PARTS = {"dask": "distributed", "ipyparallel": "ipyparallel"}
@@ -141,6 +142,33 @@ def test_a_run_equals_one_in_a_single_process(tmp_path: Path, kind: str) -> None
     if kind in PARTS:
         pytest.importorskip(PARTS[kind])
     same(ran(experiment(tmp_path / kind, on(kind))), ran(experiment(tmp_path / "serial", "serial", 0.0)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_ranks_of_mpi4py_futures_give_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("mpi4py")
+    file = experiment(tmp_path / "mpi", {"name": "executor", "executor": "mpi"})
+    code, said = ranks(3, "-m", "mpi4py.futures", "-m", "l2l.cli", "run", file, program=(sys.executable,)).end(120.0)
+    assert code == 0, said
+    same(Trajectory(tmp_path / "mpi/run"), ran(experiment(tmp_path / "serial", "serial", 0.0)))
+    code, said = Leader("run", experiment(tmp_path / "alone", {"name": "executor", "executor": "mpi"})).end()
+    assert code == 1 and "mpiexec -n 5 python -m mpi4py.futures -m l2l.cli run FILE" in said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("kind", ["processes", "dask", "ipyparallel"])
+def test_a_signal_to_all_stops_it_cleanly(tmp_path: Path, kind: str) -> None:
+    if kind in PARTS:
+        pytest.importorskip(PARTS[kind])
+    leader = Leader("run", experiment(tmp_path, on(kind), 0.1, stop={"generations": 30}))
+    leader.until(lambda: len(finished(tmp_path / "run")) >= 20)
+    leader.signal_all(signal.SIGTERM)
+    code, said = leader.end()
+    assert code == 75, said
+    statuses = set(Trajectory(tmp_path / "run").trials["status"].tolist())
+    assert statuses <= {Status.OK, Status.FAILED, Status.INVALID}, "our own end became a result"
 
 
 @pytest.mark.slow
@@ -293,6 +321,23 @@ def no_executor(**options: Any) -> Any:
 def test_what_is_wrong_is_said(tmp_path: Path, options: dict[str, Any], error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said), build("launcher", {"name": "executor", **options}) as launcher:
         launcher.start(Misbehaving(), Resources(), tmp_path)
+
+
+def test_gpus_are_refused_where_nobody_shares_them_out(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"resources.gpus: workers that ExecutorLauncher starts here"):
+        ExecutorLauncher(executor="processes").start(Misbehaving(), Resources(gpus=1), tmp_path)
+
+
+def test_gpus_are_shared_out_by_what_the_executors_worker_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    with ExecutorLauncher(executor=threads) as launcher:
+        launcher.start(Misbehaving(), Resources(gpus=1), tmp_path)
+        launcher.submit(trials_of(["naps"] * 4))
+        assert len({one.process for one in collected(launcher, 4).values()}) == 2
+    with ExecutorLauncher(executor=threads) as launcher:
+        launcher.start(Misbehaving(), Resources(gpus=3), tmp_path)
+        with pytest.raises(UserError, match=r"resources.gpus: 1 trial\(s\) at once with 3 GPU\(s\) each .*got 2"):
+            launcher.describe()
 
 
 def test_a_missing_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

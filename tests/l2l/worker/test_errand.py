@@ -1,0 +1,83 @@
+import os
+import pickle
+import uuid
+from pathlib import Path
+
+import pytest
+
+from l2l.testing.launchers import is_gone, trials_of
+from l2l.testing.misbehaving import Misbehaving
+from l2l.values import Resources, Status
+from l2l.worker import errand
+from l2l.worker.batch import row_of
+from l2l.worker.errand import Answer, Errand, Run, carry_out
+from l2l.worker.leash import Leash, machine
+from l2l.worker.plan import Plan
+
+
+def run_of(folder, place, addresses=(), secret=b""):
+    plan = Plan.of(Misbehaving(), Resources(), folder, 30.0)
+    return Run(uuid.uuid4().hex, plan, place, list(addresses), secret)
+
+
+def errand_of(run, behaviours):
+    trials = trials_of(behaviours)
+    names = tuple(trials[0].individual) if trials else ()
+    return Errand(run, (names, None, False), pickle.dumps([row_of(one) for one in trials]))
+
+
+def test_processes_that_nobody_would_tell_of_the_end_are_ended_when_idle(tmp_path, monkeypatch):
+    monkeypatch.setattr(errand, "_IDLE", 0.2)
+    run = run_of(tmp_path, "another machine, from which this one is not reached")
+    said = carry_out(errand_of(run, []))
+    assert said.hello and said.hello.version == "misbehaving 1"
+    (one,) = carry_out(errand_of(run, ["well"])).evaluations
+    assert one.status == Status.OK
+    os.waitid(os.P_PID, one.process, os.WEXITED | os.WNOWAIT)
+    assert is_gone(one.process)
+    (two,) = carry_out(errand_of(run, ["well"])).evaluations
+    assert two.status == Status.OK and two.process != one.process
+    os.waitid(os.P_PID, two.process, os.WEXITED | os.WNOWAIT)
+
+
+def test_a_run_whose_leader_is_gone_gets_nothing_done(tmp_path):
+    run = run_of(tmp_path, machine(), [f"unix:{tmp_path}/leader"])
+    assert carry_out(errand_of(run, ["well"])) == Answer(refused="over", message="the run is over")
+
+
+def test_what_runs_is_given_up_when_the_run_is_over(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    leash = Leash(everywhere=False)
+    run = run_of(tmp_path, machine(), leash.addresses, leash.secret)
+    with ThreadPoolExecutor(1) as pool:
+        process = carry_out(errand_of(run, [])).hello.pid
+        answer = pool.submit(carry_out, errand_of(run, ["hangs"]))
+        leash.let_go(30.0)
+        assert answer.result(30.0).refused == "over"
+    assert is_gone(process)
+    assert carry_out(errand_of(run, ["well"])).refused == "over"
+
+
+def test_the_secret_is_not_shown(tmp_path):
+    shown = repr(errand_of(run_of(tmp_path, machine(), [], b"precious"), ["well"]))
+    assert "precious" not in shown and "Errand" in shown
+
+
+def test_logs_that_are_not_seen_from_here_are_kept_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(errand, "_IDLE", 0.05)
+    run = run_of(Path("/nowhere"), "another machine")
+    (one,) = carry_out(errand_of(run, ["prints"])).evaluations
+    assert one.status == Status.OK
+    os.waitid(os.P_PID, one.process, os.WEXITED | os.WNOWAIT)
+
+
+@pytest.mark.parametrize("behaviours", [["raises", "well"], ["segfault", "well"]])
+def test_what_goes_wrong_in_a_trial_is_in_its_evaluation(tmp_path, monkeypatch, behaviours):
+    monkeypatch.setattr(errand, "_IDLE", 0.05)
+    said = carry_out(errand_of(run_of(tmp_path, "another machine"), behaviours))
+    assert sorted(one.status for one in said.evaluations) == sorted(
+        [Status.OK, Status.FAILED if behaviours[0] == "raises" else Status.CRASHED]
+    )
+    assert not said.refused

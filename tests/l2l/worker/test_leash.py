@@ -1,0 +1,64 @@
+import socket
+import threading
+
+import pytest
+
+from l2l.errors import LauncherError
+from l2l.worker.leash import Leash
+from l2l.worker.station import connect, introduced
+
+
+def test_all_that_are_held_learn_of_the_end_and_are_waited_for():
+    leash = Leash(everywhere=False)
+    held = [introduced(leash.addresses, leash.secret, {}) for _ in range(3)]
+    cleaned = []
+
+    def clean_up(connection):
+        assert connection.recv(1) == b""
+        cleaned.append(connection)
+        connection.close()
+
+    threads = [threading.Thread(target=clean_up, args=[one]) for one in held]
+    for one in threads:
+        one.start()
+    leash.let_go(30.0)
+    assert len(cleaned) == 3
+    for one in threads:
+        one.join()
+    with pytest.raises(LauncherError, match="cannot be reached"):
+        connect(leash.addresses)
+
+
+def test_nobody_waits_long_for_one_that_does_not_clean_up():
+    leash = Leash(everywhere=True)
+    with introduced(leash.addresses[1:], leash.secret, {}) as connection:
+        leash.let_go(0.1)
+        assert connection.recv(1) == b""
+
+
+def test_who_does_not_know_the_secret_gets_nothing_and_stops_nothing():
+    leash = Leash(everywhere=False)
+    with introduced(leash.addresses, leash.secret, {}) as ours:
+        with pytest.raises(LauncherError, match="another secret"):
+            introduced(leash.addresses, b"guessed", {})
+        with connect(leash.addresses) as stranger:
+            stranger.sendall(b"x" * 5000)
+            assert until_closed(stranger).startswith(b"l2l-1")
+        ours.sendall(b"what we say does not matter")
+        another = introduced(leash.addresses, leash.secret, {})
+        another.close()
+        ours.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            ours.recv(1)
+        threading.Timer(0.05, ours.shutdown, [socket.SHUT_RDWR]).start()
+        leash.let_go(30.0)
+
+
+def until_closed(connection):
+    data = b""
+    try:
+        while came := connection.recv(4096):
+            data += came
+    except ConnectionResetError:
+        pass
+    return data
