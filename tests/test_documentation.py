@@ -137,6 +137,10 @@ def test_plugins_are_written_run_and_tested_as_the_manual_says(tmp_path: Path, n
     assert re.search(r"\d+ passed", printed)
 
 
+def test_an_executor_is_made_as_the_manual_says(tmp_path: Path) -> None:
+    assert "finished: 3 generations" in walk(MANUAL / "executor.md", tmp_path)[-1]
+
+
 @pytest.fixture(scope="module")
 def walked(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the tutorial was followed, with a network that is simulated for less time."""
@@ -426,6 +430,7 @@ def sections_of(page: Path) -> dict[str, list[list[str]]]:
         ("optimizer", "random", "Random search"),
         ("optimizee", "command", "Options"),
         ("optimizee", "netlogo", "Options"),
+        ("launcher", "executor", "Options"),
     ],
 )
 def test_all_options_of_plugins_are_listed_with_their_defaults(kind: str, name: str, heading: str) -> None:

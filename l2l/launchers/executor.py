@@ -7,8 +7,9 @@ from typing import Any
 
 from l2l.errors import OptionError
 from l2l.launchers.errands import Errands
-from l2l.launchers.executors import Name, Wish, make
+from l2l.launchers.executors import NAMES, Name, Wish, about, make
 from l2l.launchers.pooled import FedLauncher
+from l2l.values import Resources
 from l2l.worker.plan import Plan
 
 
@@ -49,6 +50,15 @@ class ExecutorLauncher(FedLauncher):
         self._executor = executor
         self._arguments = arguments or {}
         self._workers = workers
+
+    def about(self) -> str:
+        """The executor's library, with its version."""
+        return about(self._executor)
+
+    def capacity(self, resources: Resources, *, programs: bool = False) -> int | None:
+        """As many as there are workers, where these are to be started on this machine."""
+        here = self._executor in NAMES and self._executor != "mpi" and not self._arguments
+        return Wish({}, self._workers, resources.threads, self._patience).local if here else self._workers
 
     def feed(self, plan: Plan) -> Errands:
         """Make the executor, and send a first errand, to learn of the optimizee.

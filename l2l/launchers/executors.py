@@ -91,6 +91,17 @@ def make(what: Name | Callable[..., Executor], wish: Wish) -> Made:
         raise LauncherError(f"the executor {name} cannot be made: {type(error).__name__}: {text}") from error
 
 
+def about(what: Name | Callable[..., Executor]) -> str:
+    """The library that a name stands for, with its version; "" for a function, or what Python has.
+
+    Raises:
+        MissingPart: It is not installed.
+    """
+    if not isinstance(what, str) or what not in _PARTS:
+        return ""
+    return f"{_PARTS[what][0]} {_part(what).__version__}"
+
+
 def drop(future: "Future[Any]") -> None:
     """Give up a task, as far as its executor lets us."""
     if not hasattr(future, "abort"):  # those of IPython parallel do not bear to be cancelled
@@ -130,7 +141,9 @@ def _slots_of(executor: Executor) -> int:
     return found
 
 
-def _part(module: str, part: str, extra: str) -> Any:
+def _part(name: str) -> Any:
+    """The library that a name stands for."""
+    part, module, extra = _PARTS[name]
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
@@ -178,7 +191,7 @@ def _mpi(wish: Wish) -> Made:
 
 
 def _dask(wish: Wish) -> Made:
-    distributed = _part("distributed", "Dask", "dask")
+    distributed = _part("dask")
     arguments = dict(wish.arguments)
     cluster = None
     if {"address", "scheduler_file"}.isdisjoint(arguments):
@@ -213,7 +226,7 @@ def _dask(wish: Wish) -> Made:
 
 
 def _ipyparallel(wish: Wish) -> Made:
-    ipyparallel = _part("ipyparallel", "IPython parallel", "ipyparallel")
+    ipyparallel = _part("ipyparallel")
     cluster = None if wish.arguments else _Engines(ipyparallel, wish)
     try:
         client = cluster.client if cluster else ipyparallel.Client(**wish.arguments)
@@ -261,6 +274,13 @@ class _Engines:
         self._guardian.close()
         shutil.rmtree(self._profile, ignore_errors=True)
 
+
+_PARTS = {
+    "dask": ("Dask", "distributed", "dask"),
+    "ipyparallel": ("IPython parallel", "ipyparallel", "ipyparallel"),
+    "mpi": ("mpi4py", "mpi4py", "mpi"),
+}
+"""Name → the library as people know it, its module, and the extra that installs it."""
 
 _MAKERS: dict[str, Callable[[Wish], Made]] = {
     "dask": _dask,

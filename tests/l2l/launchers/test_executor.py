@@ -323,6 +323,21 @@ def test_what_is_wrong_is_said(tmp_path: Path, options: dict[str, Any], error: t
         launcher.start(Misbehaving(), Resources(), tmp_path)
 
 
+def test_what_it_rests_on_is_known_before_it_starts() -> None:
+    assert ExecutorLauncher(executor="processes").about() == ""
+    assert ExecutorLauncher(executor=threads).about() == ""
+    assert ExecutorLauncher(executor="processes", workers=3).capacity(Resources()) == 3
+    assert ExecutorLauncher(executor="dask").capacity(Resources(threads=10_000)) == 1
+    assert ExecutorLauncher(executor="dask", arguments={"address": "tcp://there:8786"}).capacity(Resources()) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_library_is_named_with_its_version(kind: Any) -> None:
+    module = pytest.importorskip(PARTS[kind])
+    assert ExecutorLauncher(executor=kind).about().endswith(f" {module.__version__}")
+
+
 def test_gpus_are_refused_where_nobody_shares_them_out(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"resources.gpus: workers that ExecutorLauncher starts here"):
         ExecutorLauncher(executor="processes").start(Misbehaving(), Resources(gpus=1), tmp_path)
