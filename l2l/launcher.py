@@ -64,6 +64,26 @@ class Launcher(Plugin, ABC):
         """
         return False
 
+    def about(self) -> str:
+        """What it rests on here, in a few words, such as the version of MPI; "" for nothing.
+
+        Raises:
+            MissingPart, LauncherError: It is not here, or not as it must be.
+        """
+        return ""
+
+    def capacity(self, resources: Resources, *, programs: bool = False) -> int | None:
+        """Trials that could run at once, before anything is started; None where only `start` finds out.
+
+        Args:
+            resources: What each trial may use.
+            programs: As of `check`.
+
+        Raises:
+            OptionError: Not one fits.
+        """
+        return None
+
     @abstractmethod
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """Start the evaluating processes; does not wait for them.

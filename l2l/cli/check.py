@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from l2l.cli.budget import Budget
 from l2l.cli.parser import Command
 from l2l.cli.run import change_arguments, changes_of
 from l2l.display.tables import aligned, cell, duration
@@ -26,11 +27,24 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--directory", metavar="D", help="the run's folder")
     parser.add_argument(
-        "--trial",
+        "--probe",
         action="store_true",
         help="run one trial of the default individual, to see that it works and how long it takes",
     )
+    parser.add_argument(
+        "--seconds", metavar="S", type=_seconds, help="what a trial takes, where that is known: for the core hours"
+    )
     change_arguments(parser)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text!r}")
+    return seconds
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -43,21 +57,30 @@ def _run(arguments: argparse.Namespace) -> int:
     _line("optimizer", _plugin_text(experiment, "optimizer"))
     _check_files(experiment)
     _line("folder", _folder_text(experiment))
-    with experiment.launcher_for() as launcher:
-        _check_limits(experiment, launcher)
-        launcher.start(experiment.optimizee, experiment.resources)
-        said = launcher.describe()
+    launcher = experiment.launcher_for()
+    _check_limits(experiment, launcher)
+    slots = _slots(experiment, launcher)
+    with _stand_in(experiment, launcher) as evaluating:
+        evaluating.start(experiment.optimizee, experiment.resources)
+        said = evaluating.describe()
         _check_unchanged(experiment, said)
         space = experiment.narrowed(said.space)
         optimizer = experiment.optimizer_for(space)
-        for name, text in _report(experiment, optimizer, space, launcher, said):
+        for name, text in _report(experiment, optimizer, space, said):
             _line(name, text)
-        if arguments.trial:
-            one = _one_trial(experiment, space, launcher)
-            _line("one trial", _trial_text(experiment, one, launcher, optimizer))
+        _line("launcher", _launcher_text(experiment, launcher, slots or evaluating.slots))
+        budget = Budget(experiment, space, optimizer, slots or evaluating.slots)
+        if arguments.probe:
+            one = _one_trial(experiment, space, evaluating)
+            _line("one trial", _trial_text(experiment, one))
             if one.status != Status.OK:
                 print("the default individual fails; look at the model before the experiment runs")
                 return 1
+            budget = budget.taking(one.seconds)
+        if arguments.seconds:
+            budget = budget.taking(arguments.seconds)
+        for name, text in budget.lines():
+            _line(name, text)
     print("this experiment can run")
     return 0
 
@@ -153,7 +176,7 @@ def _check_limits(experiment: "Experiment", launcher: "Launcher") -> None:
 
 
 def _report(
-    experiment: "Experiment", optimizer: "Optimizer", space: "ParameterSpace", launcher: "Launcher", said: "Description"
+    experiment: "Experiment", optimizer: "Optimizer", space: "ParameterSpace", said: "Description"
 ) -> Iterator[tuple[str, str]]:
     from l2l.provenance import versions
 
@@ -169,21 +192,42 @@ def _report(
     )
     if experiment.optimizee.observables:
         yield "observables", ", ".join(experiment.optimizee.observables)
-    yield "budget", _budget_text(experiment, optimizer)
+
+
+def _launcher_text(experiment: "Experiment", launcher: "Launcher", slots: int) -> str:
+    from l2l import registry
+
     resources = experiment.resources
     limits = [f"{resources.threads} thread{'s' * (resources.threads > 1)} each"]
     limits += [f"{resources.ranks} ranks each"] if resources.ranks > 1 else []
     limits += [f"{resources.gpus} GPUs each"] if resources.gpus else []
     limits += [f"{resources.memory / 1e9:.3g} GB each"] if resources.memory else []
     limits += [f"at most {duration(resources.timeout)} a trial"] if resources.timeout else []
+    name = registry.name_of("launcher", type(launcher)) or type(launcher).__name__
+    about = launcher.about()
+    return f"{name}: {slots} at once, {', '.join(limits)}" + (f"\n{about}" if about else "")
+
+
+def _slots(experiment: "Experiment", launcher: "Launcher") -> int | None:
+    """Trials at once; None where only the start of the launcher says it.
+
+    Raises:
+        MissingPart, LauncherError: A part of the launcher is not here.
+        OptionError: Not one trial fits.
+    """
+    launcher.about()
+    return launcher.capacity(experiment.resources, programs=experiment.optimizee.programs)
+
+
+def _stand_in(experiment: "Experiment", launcher: "Launcher") -> "Launcher":
+    """What evaluates here: one process of this machine, where the launcher would take others or wait in a queue."""
     from l2l import registry
 
-    name = registry.name_of("launcher", type(launcher)) or type(launcher).__name__
-    yield "launcher", f"{name}: {launcher.slots} at once, {', '.join(limits)}"
-    most = _trials(experiment, optimizer)
-    if most is not None and resources.timeout:
-        hours = most * resources.timeout * resources.threads * resources.ranks / 3600
-        yield "core hours", f"at most {hours:.3g}, were every trial to take all its time"
+    own = registry.name_of("launcher", type(launcher)) in ("local", "serial")
+    if own or (experiment.resources.ranks > 1 and not experiment.optimizee.programs):
+        return launcher
+    built: Launcher = registry.build("launcher", {"name": "local", "workers": 1})
+    return built
 
 
 def _space_text(space: "ParameterSpace") -> str:
@@ -209,47 +253,6 @@ def _space_text(space: "ParameterSpace") -> str:
     return "\n".join([table, *notes])
 
 
-def _trials(experiment: "Experiment", optimizer: "Optimizer") -> int | None:
-    """The most trials that the rules and the optimizer allow; None where they name no number."""
-    stop, each = experiment.stop, experiment.trials_per_individual
-    limits = []
-    if stop.generations is not None:
-        limits.append(stop.generations * optimizer.population * each)
-    if stop.individuals is not None:
-        limits.append(_up(stop.individuals, optimizer.population) * each)
-    if stop.trials is not None:
-        limits.append(_up(stop.trials, optimizer.population * each))
-    if optimizer.total is not None:
-        limits.append(optimizer.total * each)
-    return min(limits, default=None)
-
-
-def _up(number: int, step: int) -> int:
-    return -(-number // step) * step
-
-
-def _budget_text(experiment: "Experiment", optimizer: "Optimizer") -> str:
-    stop, each = experiment.stop, experiment.trials_per_individual
-    most = _trials(experiment, optimizer)
-    sizes = f"{optimizer.population} individuals × {each} trial{'s' * (each > 1)}"
-    text = f"generations of {sizes}"
-    if optimizer.total is not None:
-        text += f", {optimizer.total} individuals in all"
-    if stop.generations is not None:
-        text = f"up to {stop.generations} generations × {sizes}"
-    if most is not None:
-        text += f" = {most} trials at most"
-    rules = [
-        f"{name} {duration(value) if name == 'walltime' else cell(value)}"
-        for name in ("target", "individuals", "trials", "stagnation", "walltime")
-        if (value := getattr(stop, name)) is not None
-    ]
-    text += f"; ends earlier at {' or '.join(rules)}" if rules else ""
-    if stop.generations is None and not rules:
-        text += "; ends when the optimizer finishes"
-    return text
-
-
 def _one_trial(experiment: "Experiment", space: "ParameterSpace", launcher: "Launcher") -> "Evaluation":
     """Run the default individual once."""
     import numpy as np
@@ -262,29 +265,25 @@ def _one_trial(experiment: "Experiment", space: "ParameterSpace", launcher: "Lau
     return launcher.collect()[0]
 
 
-def _trial_text(experiment: "Experiment", one: "Evaluation", launcher: "Launcher", optimizer: "Optimizer") -> str:
+def _trial_text(experiment: "Experiment", one: "Evaluation") -> str:
     if one.status != Status.OK:
         trace = f"\n{one.failure.traceback}" if one.failure and one.failure.traceback else ""
         why = one.failure.message if one.failure else one.status.meaning
         return f"{one.status.name} after {one.seconds:.3g} s: {why}{trace.rstrip()}"
     names = [objective.name for objective in experiment.optimizee.objectives]
     fitness = ", ".join(f"{name} {cell(value)}" for name, value in zip(names, one.fitness, strict=True))
-    text = f"{fitness}, in {one.seconds:.3g} s"
-    most = _trials(experiment, optimizer)
-    if most is not None:
-        cores = experiment.resources.threads * experiment.resources.ranks
-        whole = most * one.seconds
-        hours = whole * cores / 3600
-        text += f"\nall {most} trials like this: {duration(whole / launcher.slots)}, {hours:.3g} core hours"
-    return text
+    return f"{fitness}, in {one.seconds:.3g} s"
 
 
 COMMAND = Command(
     "check",
     "what will happen, before it costs anything",
     "Read an experiment as `l2l run` would, start one evaluating process to see that the model's parts are installed,\n"
-    "and print parameters, objectives, budget, resources and the state of the run's folder. Nothing is written.",
-    "  l2l check experiments/brunel.yaml\n  l2l check experiments/brunel.yaml --trial\n",
+    "see that the launcher's parts are here and a trial fits, and print parameters, objectives, what the run will\n"
+    "cost, and the state of its folder. Nothing is written.",
+    "  l2l check experiments/brunel.yaml\n"
+    "  l2l check experiments/brunel.yaml --probe\n"
+    "  l2l check experiments/brunel.yaml --seconds 12 --launcher slurm\n",
     _arguments,
     _run,
 )

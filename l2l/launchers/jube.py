@@ -96,6 +96,18 @@ class JubeLauncher(Launcher):
         self._layout: Layout | None = None
         self._temporary: Path | None = None
 
+    def about(self) -> str:
+        """Which JUBE, and where its steps run."""
+        version = check_jube()
+        if self._platform == "slurm":
+            check_slurm()
+        return f"JUBE {version}, platform {self._platform}"
+
+    def capacity(self, resources: Resources, *, programs: bool = False) -> int:
+        """As many as there are work packages at once."""
+        cores = _JOBS if self._platform == "slurm" else max(1, usable_cores() // resources.threads)
+        return self._workers or cores
+
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """See that JUBE is there, and end what an earlier leader left in the queue."""
         self.check(resources, programs=optimizee.programs)
@@ -106,7 +118,7 @@ class JubeLauncher(Launcher):
         if slurm:
             check_slurm()
         self._folder = self._run_folder(folder) / "jube"
-        self.slots = self._workers or (_JOBS if slurm else max(1, usable_cores() // resources.threads))
+        self.slots = self.capacity(resources)
         name = blake2b(str(self._folder.resolve()).encode(), digest_size=5).hexdigest()
         logs = self._folder.parent / "logs"
         try:

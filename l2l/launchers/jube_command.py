@@ -19,8 +19,8 @@ _DEAF = 'trap "" TERM INT HUP USR1; exec jube "$@"'
 """A batch system tells all processes of a job that it ends; what is to become of it the leader decides."""
 
 
-def check_jube() -> None:
-    """See that JUBE is there.
+def check_jube() -> str:
+    """See that JUBE is there; its version.
 
     Raises:
         MissingPart: It is not.
@@ -30,6 +30,7 @@ def check_jube() -> None:
     version = re.search(r"version (\d+)\.(\d+)", said)
     if version is None or (int(version[1]), int(version[2])) < _OLDEST:
         raise LauncherError(f"jube --version: expected JUBE 2.5 or later, got: {said.strip()}")
+    return said.partition("version")[2].strip()
 
 
 def check_slurm() -> None:

@@ -37,6 +37,10 @@ class LocalLauncher(PooledLauncher):
         super().__init__(patience=patience)
         self._workers = workers
 
+    def capacity(self, resources: Resources, *, programs: bool = False) -> int:
+        """As many as there are workers."""
+        return len(self._environments(resources))
+
     def launch(self, resources: Resources) -> list[str]:
         """`mpiexec`, of whichever MPI is found first."""
         return mpiexec(resources.ranks)

@@ -109,21 +109,36 @@ class MPILauncher(PooledLauncher):
                         f"MPILauncher can end none without ending the job, got {limit}; leave it out"
                     )
 
-    def crew(self, plan: Plan) -> Fleet:
-        """Call the other ranks to work."""
+    def about(self) -> str:
+        """Which MPI, and how many ranks."""
         world = _world()
-        size, ranks = world.Get_size(), plan.resources.ranks
+        import mpi4py
+        from mpi4py import MPI
+
+        library = MPI.Get_library_version().partition("\n")[0].partition(",")[0].split()
+        return f"{' '.join(library)}, mpi4py {mpi4py.__version__}, {world.Get_size()} ranks"
+
+    def capacity(self, resources: Resources, *, programs: bool = False) -> int:
+        """One for each rank but the leader's, or for as many as a trial has."""
+        size, ranks = _world().Get_size(), resources.ranks
         if size < 2:
             raise LauncherError(
                 "the launcher mpi needs at least two ranks, one of which leads: mpiexec -n 5 l2l run FILE"
             )
-        if world.Get_rank() != 0:
-            raise LauncherError("rank 0 leads; the others serve, which Experiment.run and l2l run see to")
         if ranks > size - 1:
             raise OptionError(f"resources.ranks: expected at most {size - 1}, all but the leader's, got {ranks}")
+        return (size - 1) // ranks
+
+    def crew(self, plan: Plan) -> Fleet:
+        """Call the other ranks to work."""
+        world = _world()
+        size, ranks = world.Get_size(), plan.resources.ranks
+        slots = self.capacity(plan.resources)
+        if world.Get_rank() != 0:
+            raise LauncherError("rank 0 leads; the others serve, which Experiment.run and l2l run see to")
         if ranks > 1:
             self.guards = frozenset()
-        fleet = Fleet(plan, (size - 1) // ranks, everywhere=_other_hosts())
+        fleet = Fleet(plan, slots, everywhere=_other_hosts())
         for rank in range(1, size):
             world.send(_Call(fleet.addresses, fleet.secret, ranks), rank, _CALL)
         return fleet

@@ -43,6 +43,10 @@ class SerialLauncher(Launcher):
         self._evaluator: Evaluator | None = None
         self._host = platform.node()
 
+    def capacity(self, resources: Resources, *, programs: bool = False) -> int:
+        """One."""
+        return 1
+
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """Take the optimizee; it is set up when it is first needed."""
         self.check(resources, programs=optimizee.programs)

@@ -92,6 +92,22 @@ class SlurmLauncher(PooledLauncher):
                 "it out, and let Slurm keep the limit"
             )
 
+    def about(self) -> str:
+        """Which Slurm, and what of it we have."""
+        program("srun")
+        version = ask_slurm("sinfo", "--version").strip()
+        if _inside():
+            nodes = allocated()
+            return f"{version}, an allocation of {len(nodes)} node(s) with {sum(nodes.values())} cores"
+        ask_slurm("scontrol", "ping")
+        return f"{version}, jobs of {self._per_job} worker(s)"
+
+    def capacity(self, resources: Resources, *, programs: bool = False) -> int:
+        """What the allocation has room for, or as many as jobs are to bring."""
+        if not _inside():
+            return self._workers or 1
+        return sum(places for places, _ in self._places(self._of_a_worker(resources, programs)))
+
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """Ask Slurm for workers; does not wait for them."""
         self._folder = folder
@@ -105,9 +121,10 @@ class SlurmLauncher(PooledLauncher):
         each = [f"--ntasks={resources.ranks}", f"--cpus-per-task={resources.threads}", "--mem=0", *gpus]
         return ["srun", *where, *each, *self._mpi, *self._step]
 
-    def _of_a_worker(self, resources: Resources) -> Resources:
+    @staticmethod
+    def _of_a_worker(resources: Resources, programs: bool) -> Resources:
         """What a worker of ours has: all that its trials' programs use."""
-        if not self._programs:
+        if not programs:
             return resources
         ranks = resources.ranks
         return Resources(threads=ranks * resources.threads, gpus=ranks * resources.gpus)
@@ -115,11 +132,11 @@ class SlurmLauncher(PooledLauncher):
     def crew(self, plan: Plan) -> SlurmFleet:
         """Ask for the workers."""
         program("srun")
-        inside = bool(os.environ.get(_JOB))
+        inside = _inside()
         label = _label(self._folder)
         if not inside:
             self._own = self._call_folder()
-        each = self._of_a_worker(plan.resources)
+        each = self._of_a_worker(plan.resources, self._programs)
         orders = self._steps(each, plan.logs) if inside else self._jobs(each, plan.logs, label)
         fleet = SlurmFleet(plan, orders, label, each.ranks)
         try:
@@ -143,24 +160,35 @@ class SlurmLauncher(PooledLauncher):
 
     def _steps(self, each: Resources, logs: Path) -> list[Order]:
         """A step a node, or a step a trial of several ranks."""
-        nodes = allocated()
-        ranks, threads = each.ranks, each.threads
+        ranks = each.ranks
         options = [*(["--overlap"] if self._programs or _within_a_step() else ["--exact"]), *self._step]
         options += self._mpi if ranks > 1 else []
         found: list[Order] = []
-        for places, where in _groups(nodes, ranks, threads) if ranks > 1 else _shares(nodes, threads, self._workers):
+        for places, where in self._places(each):
             name = f"{len(found)}"
             log = logs / f"step-{name}.log"
             tasks = ranks if ranks > 1 else places
             one = Step(name, places, log, nodes=where, tasks=tasks, resources=each, options=options)
             found.append(one)
+        return found
+
+    def _places(self, each: Resources) -> list[tuple[int, list[str]]]:
+        """How many workers at which nodes.
+
+        Raises:
+            OptionError: There is no room for one.
+        """
+        nodes, ranks, threads = allocated(), each.ranks, each.threads
+        found = _groups(nodes, ranks, threads)[: self._workers] if ranks > 1 else []
+        if ranks == 1:
+            found = _shares(nodes, threads, self._workers)
         if not found:
             had = ", ".join(f"{node} {cores}" for node, cores in nodes.items())
             raise OptionError(
                 f"resources: a trial wants {ranks} rank(s) of {threads} thread(s), and the allocation has no room for "
                 f"one; its nodes and cores: {had}"
             )
-        return found[: self._workers] if ranks > 1 else found
+        return found
 
     # --- from a login node ---
 
@@ -201,6 +229,11 @@ class SlurmLauncher(PooledLauncher):
             return Path(tempfile.mkdtemp(prefix=".l2l-", dir=place)).absolute()
         except OSError as error:
             raise LauncherError(f"{place}: expected to make a folder there, got: {error.strerror}") from error
+
+
+def _inside() -> bool:
+    """Whether this process runs in an allocation."""
+    return bool(os.environ.get(_JOB))
 
 
 def _within_a_step() -> bool:

@@ -480,9 +480,9 @@ def test_validation_of_the_winner_is_reported(l2l: Run) -> None:
 
 
 def test_check_runs_a_trial_where_asked(l2l: Run) -> None:
-    code, out, _ = l2l("check", "model.py", "--trial")
+    code, out, _ = l2l("check", "model.py", "--probe")
     assert code == 0 and "one trial   error 0" in out and "core hours" in out
-    code, out, _ = l2l("check", "model.py", "--trial", "--set", "parameters.x=1.0")
+    code, out, _ = l2l("check", "model.py", "--probe", "--set", "parameters.x=1.0")
     assert code == 1 and "FAILED" in out and "x too large" in out
 
 
