@@ -431,6 +431,8 @@ def sections_of(page: Path) -> dict[str, list[list[str]]]:
         ("optimizee", "command", "Options"),
         ("optimizee", "netlogo", "Options"),
         ("launcher", "executor", "Options"),
+        ("launcher", "jube", "Options"),
+        ("launcher", "slurm", "Options"),
     ],
 )
 def test_all_options_of_plugins_are_listed_with_their_defaults(kind: str, name: str, heading: str) -> None:

@@ -20,7 +20,9 @@ def whole(text: str) -> int:
 def change_arguments(parser: argparse.ArgumentParser) -> None:
     """What `run`, `resume` and `check` change of a file."""
     parser.add_argument(
-        "--launcher", metavar="L", help="where trials run: auto, serial, local, mpi, slurm, jube, executor (see `l2l list launchers`)"
+        "--launcher",
+        metavar="L",
+        help="where trials run: auto, serial, local, mpi, slurm, jube, executor (see `l2l list launchers`)",
     )
     parser.add_argument("--workers", metavar="N", type=whole, help="how many trials run at once")
     parser.add_argument(
