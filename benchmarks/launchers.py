@@ -198,6 +198,7 @@ def _idle_of(kind: Kind, work: float, arguments: argparse.Namespace) -> dict[str
                 steady = ["--steady"] if kind.steady else []
                 one = Idle(**said_by("idle_ranks.py", [*given, *steady, "--folder", arguments.folder], "ranks"))  # type: ignore[arg-type]
             found[name] = min(found.get(name, one), one, key=lambda idle: idle.share)
+            print(f"… {name}, {kind}: {100 * one.share:.2g} %", file=sys.stderr, flush=True)
         if all(one.share < 0.02 for one in found.values()):
             break
     return found
