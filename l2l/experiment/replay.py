@@ -23,7 +23,8 @@ class Past:
     Args:
         segments: How many there were.
         memos: Rows of /memos, path → row.
-        killers: (individual, trial) in flight, unguarded, at the last unclean ends that finished nothing.
+        killers: (individual, trial) in flight, unguarded, at the last two unclean ends, of which the last finished
+            nothing.
         validated: Records of validations.
         finished: Whether the run is over, and why.
     """
@@ -43,12 +44,8 @@ def load(run: Run, folder: Path) -> Past:
 
     def close_segment() -> None:
         nonlocal suspects
-        if ended or some:
-            suspects = set()
-            past.killers = set()
-        else:
-            past.killers |= suspects & flight
-            suspects = set(flight)
+        past.killers = set() if ended or some else past.killers | (suspects & flight)
+        suspects = set() if ended else set(flight)
 
     for _, kind, data in read_journal(folder):
         if kind == "finished":

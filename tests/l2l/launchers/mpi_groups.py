@@ -1,6 +1,6 @@
 """Experiments whose trials want two ranks each; test_mpi.py runs it under mpiexec, test_slurm.py in an allocation.
 
-python mpi_groups.py FOLDER [LAUNCHER [bad]]
+python mpi_groups.py FOLDER [LAUNCHER [bad | deadly]]
 """
 
 import os
@@ -24,6 +24,15 @@ def distances(individual: l2l.Individual, trial: l2l.Trial) -> float:
     return float(sum(parts))
 
 
+@l2l.optimizee(space=l2l.ParameterSpace(n=l2l.Integer(0, 5)), stochastic=False)
+def deadly(individual: l2l.Individual, trial: l2l.Trial) -> float:
+    """The number of ranks; one rank dies at 3."""
+    assert trial.comm is not None
+    if individual["n"] == 3 and trial.comm.Get_rank() == 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return float(trial.comm.allreduce(1))
+
+
 @l2l.optimizee(space=l2l.ParameterSpace(n=l2l.Integer(0, 11)), stochastic=False)
 def bad(individual: l2l.Individual, trial: l2l.Trial) -> float:
     """The number of ranks; one rank dies at 3, and all hang at 7."""
@@ -45,6 +54,9 @@ if __name__ == "__main__":
             launcher={"name": launcher, "mpi": "pmi2"},
             resources={"ranks": 2, "timeout": 3},
         )
+    elif sys.argv[3:] == ["deadly"]:
+        grid = {"name": "grid", "points": 6}
+        experiment = l2l.Experiment(deadly, grid, directory=folder, launcher=launcher, resources={"ranks": 2})
     else:
         experiment = l2l.Experiment(
             distances,

@@ -76,7 +76,7 @@ def test_gpus_are_shared_out_by_what_is_visible(tmp_path, monkeypatch):
 
 
 def test_several_ranks_are_refused_with_who_has_them(tmp_path):
-    with pytest.raises(OptionError, match="the launcher mpi gives"):
+    with pytest.raises(OptionError, match="the launchers mpi and slurm give"):
         LocalLauncher().start(Misbehaving(), Resources(ranks=2), tmp_path)
 
 

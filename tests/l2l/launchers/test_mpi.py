@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from l2l import Trajectory
+from l2l import Status, Trajectory
 from tests.faults.harness import PROGRAM, Leader, check_replay, finished, same, starts, write_experiment
 from tests.faults.test_bad_day import bad_day, check_bad_day
 from tests.l2l.launchers.ranks import check_groups, check_program_on_ranks, program_on_ranks
@@ -119,6 +119,46 @@ def test_a_signal_to_the_job_stops_it_cleanly_and_a_killed_rank_loses_nothing(tm
     alone = Leader("run", experiment(tmp_path / "serial", 0.0, **longer), "--launcher", "serial")
     assert alone.end(120.0)[0] == 0
     same(Trajectory(run), Trajectory(tmp_path / "serial/run"))
+
+
+def test_a_killed_worker_of_a_rank_costs_its_trial_alone(tmp_path: Path) -> None:
+    file, run = experiment(tmp_path / "mpi", 0.2, retries=1), tmp_path / "mpi/run"
+    job = ranks(3, "run", file)
+    job.until(lambda: len(finished(run)) >= 10)
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in job.left()}
+    os.kill(next(pid for pid, one in commands.items() if b"l2l/worker/__main__.py" in one), signal.SIGKILL)
+    code, said = job.end(120.0)
+    assert code == 0, said
+    found = Trajectory(run)
+    assert (found.trials["attempt"] == 1).sum() <= 1
+    assert not (found.trials["status"] == Status.CRASHED).any()
+
+
+def test_a_killed_leader_leaves_nothing_and_its_run_goes_on(tmp_path: Path) -> None:
+    longer = {"stop": {"generations": 8}}
+    file, notes, run = experiment(tmp_path / "mpi", 0.1, **longer), tmp_path / "mpi/notes", tmp_path / "mpi/run"
+    job = ranks(3, "run", file)
+    job.until(lambda: len(finished(run)) >= 30)
+    os.kill(next(pid for pid in rank_processes(job) if rank_of(pid) == 0), signal.SIGKILL)
+    job.end(120.0)
+    before, began = finished(run), len(starts(notes))
+    code, said = ranks(3, "run", file).end(120.0)
+    assert code == 0, said
+    assert not set(starts(notes)[began:]) & set(before), "finished trials ran again"
+    alone = Leader("run", experiment(tmp_path / "serial", 0.0, **longer), "--launcher", "serial")
+    assert alone.end(120.0)[0] == 0
+    same(Trajectory(run), Trajectory(tmp_path / "serial/run"))
+
+
+def test_ranks_that_take_the_job_along_twice_are_recorded(tmp_path: Path) -> None:
+    deadly = (GROUPS, tmp_path / "run", "mpi", "deadly")
+    for _ in range(2):
+        code, _ = ranks(3, *deadly, program=(sys.executable,)).end(120.0)
+        assert code != 0
+    code, said = ranks(3, *deadly, program=(sys.executable,)).end(120.0)
+    assert code == 0, said
+    statuses = [Status(one) for one in Trajectory(tmp_path / "run").trials["status"]]
+    assert statuses == [Status.CRASHED if one == 3 else Status.OK for one in range(6)]
 
 
 def rank_processes(job: Leader) -> list[int]:
