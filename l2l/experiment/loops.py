@@ -96,7 +96,7 @@ def _backlog(run: Run) -> int:
     """Trials out at once: two a slot, more where they are shorter than what keeps this process from handing out."""
     if not run.trials.guarded:
         return run.launcher.slots
-    seconds = run.tally.seconds_per_trial
+    seconds = run.tally.seconds_of_short
     depth = 1 + math.ceil(max(_ROUND, 1.5 * run.recorder.takes) / seconds) if seconds else 2
     return run.launcher.slots * min(depth, _DEEPEST)
 

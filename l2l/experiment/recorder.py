@@ -10,6 +10,8 @@ from l2l.journal import Journal, Position
 _SYNC_EVERY = 0.05
 _SHARE = 20.0
 """A sync that takes long is followed by a pause that is so many times longer."""
+_FIRST = 0.03
+"""Seconds that the first commit is expected to take, which makes the archive."""
 
 
 class Recorder:
@@ -28,7 +30,7 @@ class Recorder:
         self._noted: list[tuple[str, Mapping[str, Any], Position]] = []
         self._dirty = False
         self._next_sync = 0.0
-        self._sync_takes = self._commit_takes = 0.0
+        self._sync_takes, self._commit_takes = 0.0, _FIRST
 
     def log(self, kind: str, data: Mapping[str, Any]) -> None:
         """Append an event to the journal, and queue it for the archive.

@@ -53,6 +53,11 @@ class Tally:
             self.seconds_per_trial += (0.1 if self.seconds_per_trial else 1.0) * (one - self.seconds_per_trial)
 
     @property
+    def seconds_of_short(self) -> float:
+        """Seconds that a rather short trial takes; 0.0 before the first."""
+        return max(self.seconds_per_trial - self._deviation, self.seconds_per_trial / 4)
+
+    @property
     def seconds_wanted(self) -> float:
         """Seconds within which most trials end, by those measured; 0.0 before the first."""
         return self.seconds_per_trial + 3.0 * self._deviation

@@ -127,7 +127,8 @@ class MPILauncher(PooledLauncher):
             )
         if ranks > size - 1:
             raise OptionError(f"resources.ranks: expected at most {size - 1}, all but the leader's, got {ranks}")
-        return (size - 1) // ranks
+        slots: int = (size - 1) // ranks
+        return slots
 
     def crew(self, plan: Plan) -> Fleet:
         """Call the other ranks to work."""

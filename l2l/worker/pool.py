@@ -178,7 +178,7 @@ class Pool:
         workers, lasts = self._crew.workers, self._sizing.lasts
         if not workers or any(worker.hello is None for worker in workers):
             return 0.0
-        rest = min(lasts(min(len(worker.sent) for worker in workers)) / 3, _LOOK_AWAY)
+        rest = min(lasts(min(len(worker.sent) for worker in workers)) / 6, _LOOK_AWAY)
         return rest if rest > _LEAST and rest * len(workers) > lasts(2) else 0.0
 
     # --- what comes from workers ---

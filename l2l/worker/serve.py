@@ -24,8 +24,8 @@ from l2l.worker.channel import Inbox, framed, write_all
 from l2l.worker.evaluate import Evaluator, Result, failure_of, peak_memory
 from l2l.worker.protect import at_fork_close, protect
 
-_MEASURED = 1e-2
-"""Seconds of work after which the memory is worth looking at."""
+_MEASURED = 5e-2
+"""Seconds after which the memory is worth looking at again, which takes as long as all else between two trials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +214,8 @@ class Server:
                     result = run(trial)
                     seconds = clock() - begin
                     words[current] = ~(number + 1)  # before it may wait for the leader to read
-                    if seconds > _MEASURED:
-                        self._peak = peak_memory()
+                    if begin + seconds - self._looked > _MEASURED:
+                        self._peak, self._looked = peak_memory(), begin + seconds
                     if result[0] is _OK and not result[2] and not trial.used_directory:
                         body = dumps((number, started, seconds, self._peak, result[1]), 5)
                         write_all(writing, _LENGTH(len(body)) + body)
