@@ -94,6 +94,7 @@ class JubeLauncher(Launcher):
         self._open: list[Benchmark] = []
         self._closing: list[Benchmark] = []
         self._layout: Layout | None = None
+        self._held = False
         self._temporary: Path | None = None
 
     def about(self) -> str:
@@ -197,7 +198,7 @@ class JubeLauncher(Launcher):
     def _turn(self) -> None:
         """Start a benchmark where none runs; take what came of it; let it go once all has come."""
         self._closing = [one for one in self._closing if not one.concluded()]
-        if self._current is None and self._waiting and len(self._closing) < _UNDER_WAY:
+        if self._current is None and self._waiting and not self._held and len(self._closing) < _UNDER_WAY:
             known, waiting = self._past.known(self._waiting)
             self._waiting = []
             self._came += known
@@ -228,6 +229,11 @@ class JubeLauncher(Launcher):
         """Let JUBE conclude a benchmark while others go on."""
         self._open.remove(benchmark)
         self._closing.append(benchmark)
+
+    def hold(self) -> bool:
+        """Begin no further benchmark; whether one runs."""
+        self._held = True
+        return self._current is not None
 
     def cancel(self, trials: Sequence[Trial]) -> None:
         """Forget these; a benchmark of which nothing is wanted any more is ended."""

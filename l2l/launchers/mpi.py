@@ -10,12 +10,12 @@ import platform
 import signal
 import sys
 import tempfile
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l2l.errors import LauncherError, MissingPart, OptionError
+from l2l.launchers.outpost import Call
 from l2l.launchers.pooled import PooledLauncher
 from l2l.values import Resources
 from l2l.worker.fleet import Fleet
@@ -29,21 +29,6 @@ if TYPE_CHECKING:
 _CALL, _HOST = 4321, 4322
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
 _LONGEST_NAP = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """What the leader tells the other ranks when a run begins.
-
-    Args:
-        addresses: Where it listens.
-        secret: Of the run.
-        ranks: Of each trial.
-    """
-
-    addresses: list[str]
-    secret: bytes
-    ranks: int
 
 
 class MPILauncher(PooledLauncher):
@@ -141,11 +126,11 @@ class MPILauncher(PooledLauncher):
             self.guards = frozenset()
         fleet = Fleet(plan, slots, everywhere=_other_hosts())
         for rank in range(1, size):
-            world.send(_Call(fleet.addresses, fleet.secret, ranks), rank, _CALL)
+            world.send(Call(fleet.addresses, fleet.secret, ranks), rank, _CALL)
         return fleet
 
 
-def _work(world: "Intracomm", call: _Call) -> None:
+def _work(world: "Intracomm", call: Call) -> None:
     """Serve in one run, alone or with the other ranks of a group."""
     if call.ranks == 1:
         Station(call.addresses, call.secret).serve()

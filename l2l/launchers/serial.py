@@ -8,8 +8,6 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
 from l2l.errors import LauncherError
 from l2l.launcher import Description, Launcher
 from l2l.launchers.ranks import mpiexec
@@ -17,6 +15,7 @@ from l2l.optimizee import FunctionOptimizee, Optimizee
 from l2l.values import Evaluation, Resources, Trial
 from l2l.worker.evaluate import Evaluator, Timed, evaluation
 from l2l.worker.prepare import described, set_up
+from l2l.worker.threads import Threads
 
 _SHARE = 0.05
 _BATCH = 16
@@ -42,6 +41,7 @@ class SerialLauncher(Launcher):
         self._optimizee: Optimizee | None = None
         self._evaluator: Evaluator | None = None
         self._host = platform.node()
+        self._threads = Threads()
 
     def capacity(self, resources: Resources, *, programs: bool = False) -> int:
         """One."""
@@ -76,7 +76,7 @@ class SerialLauncher(Launcher):
         evaluator = self._ready()
         until = time.perf_counter() + (_SHARE if timeout is None else min(_SHARE, timeout))
         done: list[Evaluation] = []
-        with threadpool_limits(self._resources.threads):  # as in a worker: other numbers give other last bits
+        with self._threads.limited(self._resources.threads):  # as in a worker: other numbers give other last bits
             while self._trials:
                 done += self._batch(evaluator) if evaluator.optimizee.batches else [self._one(evaluator)]
                 if time.perf_counter() >= until:

@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from threadpoolctl import threadpool_limits
-
 from l2l.values import Failure, Status, Trial
 from l2l.worker.batch import Form
 from l2l.worker.channel import Inbox, framed, write_all
@@ -24,6 +22,7 @@ from l2l.worker.distant import LARGEST
 from l2l.worker.evaluate import Evaluator, Result, peak_memory
 from l2l.worker.serve import Hello, Refusal, Start, built, refusal_of
 from l2l.worker.station import introduced
+from l2l.worker.threads import Threads
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Comm
@@ -97,6 +96,7 @@ class _Model:
         sys.path[:], directory = place
         os.chdir(directory)
         self._resources = start.resources
+        self._threads = Threads()
         self._evaluator: Evaluator | None = None
         self.answer: Hello | Refusal
         try:
@@ -109,7 +109,7 @@ class _Model:
         """Simulate a trial: it, when it began, how long it took, its result."""
         assert self._evaluator is not None
         trial = replace(form.trial(row, self._resources), comm=comm)
-        with threadpool_limits(self._resources.threads):
+        with self._threads.limited(self._resources.threads):
             timed = self._evaluator.timed(trial)
         return trial, timed.started, timed.seconds, timed.result
 
