@@ -45,6 +45,7 @@ SlurmdTimeout=10
 InactiveLimit=0
 KillWait=2
 MinJobAge=300
+FirstJobId={first}
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 """
@@ -64,8 +65,11 @@ class Cluster:
         self.folder.chmod(0o755)
         self.environment = {"SLURM_CONF": str(self.folder / "slurm.conf")}
         ports = free_ports(nodes + 1)
+        # What MPICH's ranks leave in shared memory when they are killed bears the job's number, and none is to find it.
+        first = 1000 + secrets.randbelow(1_000_000)
+        self._shared = _shared_memory()
         text = _CONFIGURATION.format(
-            host=socket.gethostname(), controller=ports[0], folder=self.folder, user=getpass.getuser()
+            host=socket.gethostname(), controller=ports[0], folder=self.folder, user=getpass.getuser(), first=first
         )
         for node, port in zip(self.nodes, ports[1:], strict=True):
             where = f"NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port}"
@@ -147,7 +151,14 @@ class Cluster:
             pid = self.pid(daemon)
             if pid is not None and _lives(pid):
                 os.kill(pid, signal.SIGKILL)
+        for left in _shared_memory() - self._shared:
+            left.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _shared_memory() -> set[Path]:
+    """What ranks of MPICH have in shared memory, or left there."""
+    return {*Path("/dev/shm").glob("mpich_shm_*")}
 
 
 def free_ports(count: int) -> list[int]:
