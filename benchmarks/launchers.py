@@ -62,7 +62,7 @@ class Contender:
     @property
     def missing(self) -> list[str]:
         """What of its needs is not there."""
-        return [one for one in self.needs if find_spec(one) is None and shutil.which(one) is None]
+        return [one for one in self.needs if find_spec(one) is None and program(one) is None]
 
     def rate(self, evaluations: int, folder: str) -> tuple[float, str]:
         """Evaluations a second, and with which size of a chunk."""
@@ -108,15 +108,20 @@ CONTENDERS: dict[str, Contender] = {
 }
 
 
-def said_by(program: str, arguments: list[str], start: str = "") -> dict[str, float]:
+def program(name: str) -> str | None:
+    """Where a program is: beside this Python, as in an environment that is not activated, else on the PATH."""
+    return shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+
+
+def said_by(script: str, arguments: list[str], start: str = "") -> dict[str, float]:
     """What a program of this folder prints: the last line, as JSON.
 
     Raises:
         RuntimeError: It fails.
     """
-    ranks = ["mpiexec", "-n", str(WORKERS + 1)] if start else []
+    ranks = [program("mpiexec") or "mpiexec", "-n", str(WORKERS + 1)] if start else []
     futures = ["-m", "mpi4py.futures"] if start == "futures" else []
-    command = [*ranks, sys.executable, *futures, str(HERE / program), *arguments]
+    command = [*ranks, sys.executable, *futures, str(HERE / script), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), timeout=900)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
@@ -136,7 +141,7 @@ def environment() -> dict[str, str]:
 def measure_throughput(arguments: argparse.Namespace) -> Iterator[Budget]:
     """Evaluations per second."""
     evaluations = int(60_000 * arguments.scale)
-    chosen = {name: one for name, one in CONTENDERS.items() if not arguments.contenders or name in arguments.contenders}
+    chosen = {name: CONTENDERS[name] for name in arguments.contenders or CONTENDERS}
     for name, one in chosen.items():
         if one.missing:
             print(f"{name} is left out: {', '.join(one.missing)} is not installed\n", flush=True)
@@ -147,6 +152,8 @@ def measure_throughput(arguments: argparse.Namespace) -> Iterator[Budget]:
             rates[name].append(one.rate(evaluations, arguments.folder))
             print(f"… {name}: {rates[name][-1][0]:,.0f}/s {rates[name][-1][1]}", file=sys.stderr, flush=True)
     found = {name: median(rate for rate, _ in several) for name, several in rates.items()}
+    if not found:
+        return
     own = found.get("l2l, mpi", next(iter(found.values())))
     rows = [
         [name, f"{rate:,.0f}", number(1e6 / rate), number(rate / own), min(rates[name])[1]]
@@ -206,7 +213,7 @@ def _idle_of(kind: Kind, work: float, arguments: argparse.Namespace) -> dict[str
 
 def measure_jube(arguments: argparse.Namespace) -> Iterator[Budget]:
     """What JUBE adds to a trial; nothing is required of it."""
-    if not shutil.which("jube"):
+    if not program("jube"):
         print("JUBE's cost is left out: jube is not installed\n", flush=True)
         return
     costs = fresh(jube_costs, arguments.folder, max(20, int(100 * arguments.scale)), WORKERS)
