@@ -18,7 +18,7 @@ from typing import Any
 from models import SPACE
 
 from l2l.worker.channel import Inbox, Outbox, framed
-from l2l.worker.fleet import _allow_many_files
+from l2l.worker.door import allow_many_files
 from l2l.worker.serve import Hello
 from l2l.worker.station import introduced
 
@@ -173,7 +173,7 @@ def _plain(message: Any) -> tuple[Any, ...]:
 
 def main() -> None:
     given = json.loads(sys.stdin.readline())
-    _allow_many_files()
+    allow_many_files()
     swarm = Swarm(given["addresses"], bytes.fromhex(given["secret"]), given["workers"], given["seconds"])
     swarm.serve()
 

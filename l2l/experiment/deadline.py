@@ -23,19 +23,16 @@ class Deadline:
         self._walltime = walltime
         self._walltime_over = math.inf if walltime is None else time.monotonic() + walltime
         self._end = end
-        self._margin = _LEAST
-        self._job_over = self._asked(first=True)
+        self._job_ends = math.inf
+        self._ask()
+        self._margin = min(max(_LEAST, _MARGIN * (self._job_ends - time.monotonic())), _MOST)
         self._again = 0.0
 
-    def _asked(self, *, first: bool = False) -> float:
-        """When we have to stop for the job's end, on the monotonic clock."""
+    def _ask(self) -> None:
+        """Learn when the job ends, on the monotonic clock; where nobody answers, what was said before stands."""
         end = self._end()
-        if end is None:
-            return math.inf
-        left = end - time.time()
-        if first:
-            self._margin = min(max(_LEAST, _MARGIN * left), _MOST)
-        return time.monotonic() + left - self._margin
+        if end is not None:
+            self._job_ends = time.monotonic() + end - time.time()
 
     def over(self, seconds: float = 0.0) -> str | None:
         """Why nothing that takes so many seconds can end in time, in words; None where it can.
@@ -46,9 +43,8 @@ class Deadline:
         then = time.monotonic() + seconds
         if then > self._walltime_over:
             return f"walltime of {self._walltime:g} s over"
-        if then <= self._job_over:
-            return None
-        if time.monotonic() >= self._again:
+        then += self._margin
+        if then > self._job_ends and time.monotonic() >= self._again:
+            self._ask()
             self._again = time.monotonic() + 5.0
-            self._job_over = self._asked()
-        return "the end of the job's time is near" if then > self._job_over else None
+        return "the end of the job's time is near" if then > self._job_ends else None

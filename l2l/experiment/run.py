@@ -86,6 +86,7 @@ class Run:
         self._generation_started = time.time()
         self._begun = self._shown = time.monotonic()
         self._deadline = Deadline(plan.stop.walltime)
+        self._closing: str | None = None
 
     # --- ask -------------------------------------------------------------------------------------------------------
 
@@ -145,23 +146,28 @@ class Run:
     def wait(self) -> list[Evaluation]:
         """Bring to the disk what is due, then wait for results and note them; those that are final.
 
-        Once we are told to stop, what fails may fail by that, and is not noted: a batch system tells the programs too.
-
         Raises:
             Stopped: A signal came, or the walltime is over.
         """
         self.recorder.keep_up()
-        evaluations = self.launcher.collect(_POLL)
-        if self.interrupts.reason:
-            evaluations = [one for one in evaluations if one.status == Status.OK]
-        final = self.trials.take(evaluations)
+        final = self.trials.take(self.collect())
         self.check_time()
         if time.monotonic() - self._shown > _SHOW_EVERY:
             self.show("running")
         return final
 
+    def collect(self) -> list[Evaluation]:
+        """What came back, after a short wait.
+
+        Once we are told to stop, what fails may fail by that, and is left out: a batch system tells the programs too.
+        """
+        evaluations = self.launcher.collect(_POLL)
+        if self.interrupts.reason:
+            evaluations = [one for one in evaluations if one.status == Status.OK]
+        return evaluations
+
     def check_time(self) -> None:
-        """Stop where a signal came or time is over; where no further trial would end in time, begin none.
+        """Stop where a signal came or time is over; once no further trial would end in time, begin none any more.
 
         Raises:
             Stopped: With the reason.
@@ -170,9 +176,9 @@ class Run:
             raise Stopped(self.interrupts.reason)
         if why := self._deadline.over():
             raise Stopped(why)
-        why = self._deadline.over(self.tally.seconds_wanted)
-        if why and not self.launcher.hold():
-            raise Stopped(why)
+        self._closing = self._closing or self._deadline.over(self.tally.seconds_wanted)
+        if self._closing and not self.launcher.hold():
+            raise Stopped(self._closing)
 
     # --- tell ------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ def validate(run: Run, past: Past) -> None:
         past: With the validations that earlier process lifetimes finished.
 
     Raises:
-        Stopped: A signal came; what is finished counts.
+        Stopped: A signal came, or the walltime is over; what is finished counts.
         TrialFailed: A trial is lost again and again.
     """
     rules = run.plan.validate
@@ -44,8 +44,8 @@ def validate(run: Run, past: Past) -> None:
     flight = {trial.id: trial for trial in trials}
     run.launcher.submit(trials)
     while flight:
-        evaluations = [one for one in run.launcher.collect(0.2) if one.id in flight]
         run.check_time()
+        evaluations = [one for one in run.collect() if one.id in flight]
         if evaluations:
             _take(run, evaluations, flight)
         run.show("validating", message=f"{len(trials) - len(flight)} of {len(trials)} fresh trials of the winners")

@@ -1,23 +1,21 @@
 """Trials on errands: batches that the workers of an executor carry out, a task each."""
 
-import itertools
-import math
 import pickle
 import queue
 import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 
 from l2l.errors import ChangedOptimizee, LauncherError, UserError
 from l2l.launchers.executors import Made, drop
 from l2l.values import Evaluation, Failure, Status, Trial
 from l2l.worker.batch import Forms, Sizing, row_of
+from l2l.worker.door import machine
 from l2l.worker.errand import Answer, Errand, Run, carry_out
-from l2l.worker.leash import Leash, machine
+from l2l.worker.feed import Feed, Key, key
+from l2l.worker.leash import Leash
 from l2l.worker.plan import Plan
-from l2l.worker.serve import Hello
 
 _LOOK = 1.0
 _FAREWELL = 10.0
@@ -26,8 +24,8 @@ _LEAST_WORK, _WORK_PER_SLOT, _MOST_WORK = 0.1, 0.005, 2.0
 """Seconds of a batch: an executor takes some hundred tasks a second from one process, however many workers it has."""
 
 
-class Errands:
-    """Trials that wait, are out, or have come back, and the loop that moves them.
+class Errands(Feed):
+    """Feeds an executor: keeps two batches a worker out, and a new executor in the place of a broken one.
 
     Args:
         plan: What to run.
@@ -40,24 +38,17 @@ class Errands:
     def __init__(self, plan: Plan, make: Callable[[], Made]) -> None:
         self._make = make
         self._made = make()
-        self.slots = self._made.slots
+        super().__init__(plan, self._made.slots, Forms())
         try:
             self._leash = Leash(everywhere=self._made.elsewhere)
         except BaseException:
             self._made.close()
             raise
         self._run = Run(uuid.uuid4().hex, plan, machine(), self._leash.addresses, self._leash.secret)
-        self._nothing = (math.nan,) * plan.objectives
         work = min(max(_LEAST_WORK, _WORK_PER_SLOT * self.slots), _MOST_WORK)
         self._sizing = Sizing(self.slots, vectorized=plan.vectorized, timeout=plan.resources.timeout, work=work)
-        self._forms = Forms()
-        self._backlog: deque[Trial] = deque()
         self._out: dict[Future[Answer], list[Trial | None]] = {}
         self._done: queue.SimpleQueue[Future[Answer]] = queue.SimpleQueue()
-        self._came: list[Evaluation] = []
-        self._pending = 0
-        self._held = False
-        self._hello: Hello | None = None
         self._troubles = 0
         self._breaks = 0
         try:
@@ -65,56 +56,6 @@ class Errands:
         except BaseException:
             self.stop()
             raise
-
-    def hello(self) -> Hello:
-        """What the first evaluating process says; waits for it.
-
-        Raises:
-            LauncherError, UserError: As `collect`.
-        """
-        while self._hello is None:
-            self._turn(_LOOK)
-        return self._hello
-
-    def submit(self, trials: Sequence[Trial]) -> None:
-        """Take trials to be run."""
-        self._backlog.extend(trials)
-        self._pending += len(trials)
-        self._dispatch()
-
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
-        """What has come back; waits for at least one, as long as trials are out.
-
-        Args:
-            timeout: Seconds; None for ever.
-
-        Raises:
-            LauncherError: The executor is broken, or its workers cannot evaluate.
-            UserError: A worker says what the user must change, such as a part that is not installed.
-            ChangedOptimizee: A worker's optimizee is another one.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._came and self._pending:
-            self._turn(_LOOK if deadline is None else max(0.0, min(_LOOK, deadline - time.monotonic())))
-            if deadline is not None and time.monotonic() >= deadline:
-                break
-        came, self._came = self._came, []
-        return came
-
-    def cancel(self, trials: Sequence[Trial]) -> None:
-        """Forget trials: those not started never run, the others' evaluations are dropped."""
-        unwanted = {_key(trial) for trial in trials}
-        for future, batch in list(self._out.items()):
-            kept = [None if trial is not None and _key(trial) in unwanted else trial for trial in batch]
-            self._pending -= kept.count(None) - batch.count(None)
-            self._out[future] = kept
-            if batch and not any(kept):
-                drop(future)
-        waiting = [trial for trial in self._backlog if _key(trial) not in unwanted]
-        self._pending -= len(self._backlog) - len(waiting)
-        self._backlog = deque(waiting)
-        self._came = [one for one in self._came if _key(one) not in unwanted]
-        self._dispatch()
 
     def hold(self) -> bool:
         """Hand out no more trials; whether some are out."""
@@ -141,10 +82,21 @@ class Errands:
         self._leash.let_go(_FAREWELL)
         self._made.close()
 
+    def _forget(self, unwanted: Collection[Key]) -> int:
+        forgotten = 0
+        for future, batch in list(self._out.items()):
+            kept = [None if trial is not None and key(trial) in unwanted else trial for trial in batch]
+            forgotten += kept.count(None) - batch.count(None)
+            self._out[future] = kept
+            if batch and not any(kept):
+                drop(future)
+        return forgotten
+
     # --- one turn of the loop ---
 
-    def _turn(self, seconds: float) -> None:
+    def _turn(self, left: float | None) -> None:
         """Hand out, wait a while at most, take what came."""
+        seconds = _LOOK if left is None else min(_LOOK, left)
         self._dispatch()
         try:
             self._take(self._done.get(timeout=seconds))
@@ -158,20 +110,7 @@ class Errands:
     def _dispatch(self) -> None:
         """Keep two batches a slot out: one that runs, and one to run on with."""
         while self._backlog and not self._held and len(self._out) < 2 * self.slots:
-            self._send(self._next())
-
-    def _next(self) -> list[Trial]:
-        """A batch of trials of one form."""
-        form_of, backlog = self._forms.of, self._backlog
-        form = form_of(backlog[0])
-        batch: list[Trial] = []
-        for trial in itertools.islice(backlog, self._sizing.size(len(backlog))):
-            if form_of(trial) is not form:
-                break
-            batch.append(trial)
-        for _ in batch:
-            backlog.popleft()
-        return batch
+            self._send(self._batch(self._sizing.size(len(self._backlog))))
 
     def _send(self, batch: Sequence[Trial]) -> None:
         form = self._forms.of(batch[0]) if batch else None
@@ -202,8 +141,8 @@ class Errands:
             return
         self._hello = self._hello or answer.hello
         self._troubles = self._breaks = 0
-        wanted = {_key(trial) for trial in batch if trial is not None}
-        self._came += [one for one in answer.evaluations if _key(one) in wanted]
+        wanted = {key(trial) for trial in batch if trial is not None}
+        self._came += [one for one in answer.evaluations if key(one) in wanted]
         self._pending -= len(wanted)
         if answer.evaluations:
             self._sizing.learn(sum(one.seconds for one in answer.evaluations), len(answer.evaluations))
@@ -271,7 +210,3 @@ class Errands:
 
 def _text(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:2000]
-
-
-def _key(one: Trial | Evaluation) -> tuple[int, int, int]:
-    return one.index, one.number, one.attempt

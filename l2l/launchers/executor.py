@@ -72,6 +72,4 @@ class ExecutorLauncher(FedLauncher):
                 f"{plan.resources.gpus}; use the launcher local, or a cluster that gives each worker its own"
             )
         wish = Wish(self._arguments, self._workers, plan.resources.threads, self._patience)
-        errands = Errands(plan, partial(make, self._executor, wish))
-        self.slots = errands.slots
-        return errands
+        return Errands(plan, partial(make, self._executor, wish))

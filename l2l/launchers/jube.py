@@ -252,28 +252,34 @@ class JubeLauncher(Launcher):
         end_all(self._marker, ())
         for benchmark in left:
             benchmark.kill()
-        if self._queue and left:
+        if self._queue:
             self._queue.cancel()
 
     def stop(self, grace: float = 0.0) -> None:
         """End all, batch jobs included; what has all its trials back gets a moment to be concluded."""
         layout, self._layout = self._layout, None
         if layout is not None:
-            begin = time.monotonic()
-            while self._current is not None and self._current.wanted and time.monotonic() - begin < grace:
-                self._current.look()
-                time.sleep(_LEAST)
-            while self._closing and time.monotonic() - begin < max(grace, _FAREWELL):
-                time.sleep(_LEAST)
-                self._closing = [one for one in self._closing if not one.concluded()]
             try:
-                self._abandon()
+                self._await_ends(grace)
             finally:
-                self._guardian.close()
+                try:
+                    self._abandon()
+                finally:
+                    self._guardian.close()
         self._waiting, self._came = [], []
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None
+
+    def _await_ends(self, grace: float) -> None:
+        """Give running trials their grace, and JUBE a moment to conclude what has all its trials back."""
+        begin = time.monotonic()
+        while self._current is not None and self._current.wanted and time.monotonic() - begin < grace:
+            self._current.look()
+            time.sleep(_LEAST)
+        while self._closing and time.monotonic() - begin < max(grace, _FAREWELL):
+            time.sleep(_LEAST)
+            self._closing = [one for one in self._closing if not one.concluded()]
 
 
 def _pause(age: float) -> float:

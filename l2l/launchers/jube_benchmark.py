@@ -18,7 +18,7 @@ from l2l.worker.crash import log_size, tail
 from l2l.worker.package import entries, results_of
 from l2l.worker.plain import evaluation_from_plain
 
-_KINDS = {"changed": ChangedOptimizee, "user": UserError, "launcher": LauncherError}
+_FATAL = {"changed": ChangedOptimizee, "user": UserError}
 _FAREWELL = 10.0
 
 
@@ -33,6 +33,7 @@ class _Package:
         job: The name of its batch job.
         read: How far the file was read.
         begun: Host and process of what runs it.
+        refusal: Why its processes cannot evaluate; "" where nothing of that kind was said.
         over: Whether it has come to its end, or to nothing.
     """
 
@@ -42,6 +43,7 @@ class _Package:
     job: str
     read: int = 0
     begun: tuple[str, int] | None = None
+    refusal: str = ""
     over: bool = False
 
     def news(self) -> list[dict[str, Any]]:
@@ -139,10 +141,10 @@ class Benchmark:
             one.missing = {key: trial for key, trial in one.missing.items() if (*key, trial.attempt) not in unwanted}
 
     def look(self) -> list[Evaluation]:
-        """What came since the last look; `LOST` for the trials of packages that vanished.
+        """What came since the last look; `LOST` for the trials of packages that vanished or gave up.
 
         Raises:
-            LauncherError: It does not run at all, or processes do not come up.
+            LauncherError: It does not run at all, or the processes of no package come up.
             UserError: A worker says what the user must change.
             ChangedOptimizee: A worker's optimizee is another one.
         """
@@ -151,7 +153,9 @@ class Benchmark:
         came = [one for package in self._packages if not package.over for one in self._read(package)]
         if ended:
             self._check_refused()
-        for package, by_absence in suspects:
+        if all(one.refusal for one in self._packages):
+            raise LauncherError(self._packages[0].refusal)
+        for package, by_absence in [*suspects, *((one, False) for one in self._packages if one.refusal)]:
             if not package.over and not (by_absence and package.begun):
                 package.over = True
                 came += [self._lost(package, trial) for trial in package.missing.values()]
@@ -172,14 +176,18 @@ class Benchmark:
             elif "hello" in said:
                 self.hello = said["hello"]
             elif "refusal" in said:
-                raise _KINDS[said["refusal"]["kind"]](said["refusal"]["message"])
+                kind, message = said["refusal"]["kind"], said["refusal"]["message"]
+                if kind in _FATAL:
+                    raise _FATAL[kind](message)
+                package.refusal = message
             elif "done" in said:
                 package.over = True
         return came
 
     def _lost(self, package: _Package, trial: Trial) -> Evaluation:
         nothing = (float("nan"),) * self.layout.terms.objectives
-        message = f"work package {package.number} of {self.folder} vanished before this trial had ended"
+        what = f"gave up: {package.refusal}" if package.refusal else "vanished before this trial had ended"
+        message = f"work package {package.number} of {self.folder} {what}"
         failure = Failure(message, self._wrote(package.number))
         return Evaluation(*trial.id, trial.attempt, Status.LOST, nothing, started=time.time(), host="", failure=failure)
 

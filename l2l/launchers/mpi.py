@@ -6,18 +6,16 @@ results travel over sockets, which wait without burning a core, as MPI libraries
 
 import atexit
 import os
-import platform
 import signal
 import sys
-import tempfile
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l2l.errors import LauncherError, MissingPart, OptionError
 from l2l.launchers.outpost import Call
 from l2l.launchers.pooled import PooledLauncher
 from l2l.values import Resources
+from l2l.worker.door import machine
 from l2l.worker.fleet import Fleet
 from l2l.worker.group import received, serve_together
 from l2l.worker.plan import Plan
@@ -75,7 +73,7 @@ class MPILauncher(PooledLauncher):
             return False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
             signal.signal(number, lambda *_: None)  # the leader decides what becomes of a signal to the whole job
-        world.send(_host(), 0, _HOST)
+        world.send(machine(), 0, _HOST)
         while (call := received(world, 0, _CALL, _LONGEST_NAP)) is not None:
             try:
                 _work(world, call)
@@ -167,13 +165,7 @@ def _world() -> "Intracomm":
 def _other_hosts() -> bool:
     """Whether a rank runs on another machine than this one; each says its host once."""
     world = _world()
-    return {received(world, rank, _HOST) for rank in range(1, world.Get_size())} != {_host()}
-
-
-def _host() -> str:
-    """This machine, with its temporary folder: two containers on one have no socket files in common."""
-    temporary = Path(tempfile.gettempdir()).stat()
-    return f"{platform.node()} {temporary.st_dev} {temporary.st_ino}"
+    return {received(world, rank, _HOST) for rank in range(1, world.Get_size())} != {machine()}
 
 
 @cache

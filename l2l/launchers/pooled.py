@@ -5,39 +5,16 @@ import tempfile
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from l2l.errors import LauncherError, OptionError
 from l2l.launcher import Description, Launcher
 from l2l.optimizee import Optimizee
 from l2l.space import ParameterSpace
 from l2l.values import Evaluation, Resources, Trial
+from l2l.worker.feed import Feed
 from l2l.worker.plan import Plan
 from l2l.worker.pool import Pool
-from l2l.worker.serve import Hello
 from l2l.worker.worker import Crew
-
-
-class Feed(Protocol):
-    """What takes trials to evaluating processes and brings evaluations back, as `Pool` does."""
-
-    def hello(self) -> Hello:
-        """What the first process says; waits for it."""
-
-    def submit(self, trials: Sequence[Trial]) -> None:
-        """Take trials to be run."""
-
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
-        """What has come back; waits for at least one, as long as trials are out."""
-
-    def cancel(self, trials: Sequence[Trial]) -> None:
-        """Forget trials."""
-
-    def hold(self) -> bool:
-        """Start no further trials; whether some run."""
-
-    def stop(self, grace: float = 0.0) -> None:
-        """End all processes."""
 
 
 class FedLauncher(Launcher):
@@ -59,7 +36,7 @@ class FedLauncher(Launcher):
 
     @abstractmethod
     def feed(self, plan: Plan) -> Feed:
-        """Start the processes, without waiting for them, and say how many `slots` they are."""
+        """Start the processes, without waiting for them."""
 
     def launch(self, resources: Resources) -> Sequence[str]:
         """The command prefix that starts a program on the ranks of a trial."""
@@ -71,6 +48,7 @@ class FedLauncher(Launcher):
         launch = self.launch(resources) if optimizee.programs and resources.ranks > 1 else ()
         plan = Plan.of(optimizee, resources, self._logs(folder), self._patience, launch)
         self._pool = self.feed(plan)
+        self.slots = self._pool.slots
 
     def _logs(self, folder: Path | None) -> Path:
         if folder is None:
@@ -136,6 +114,4 @@ class PooledLauncher(FedLauncher):
 
     def feed(self, plan: Plan) -> Pool:
         """Start the workers, and a pool that feeds them."""
-        crew = self.crew(plan)
-        self.slots = crew.slots
-        return Pool(plan, crew)
+        return Pool(plan, self.crew(plan))

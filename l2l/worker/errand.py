@@ -26,8 +26,8 @@ from l2l.errors import ChangedOptimizee, L2LError, LauncherError, OptionError, U
 from l2l.values import Evaluation
 from l2l.worker.batch import Form, Row
 from l2l.worker.crew import LocalCrew
+from l2l.worker.door import machine
 from l2l.worker.guardian import MARKER
-from l2l.worker.leash import machine
 from l2l.worker.plan import Plan
 from l2l.worker.pool import Pool
 from l2l.worker.process import environment_of

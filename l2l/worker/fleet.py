@@ -1,28 +1,20 @@
 """The workers of other machines and ranks: stations connect to us, and so do their workers, one connection each."""
 
-import contextlib
 import selectors
-import shutil
 import socket
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from l2l.errors import LauncherError
 from l2l.worker.batch import Forms
 from l2l.worker.channel import Inbox, Outbox, framed
 from l2l.worker.distant import LARGEST, Death, Distant
-from l2l.worker.handshake import Challenge, new_secret
+from l2l.worker.door import Door
 from l2l.worker.plan import Plan
 from l2l.worker.station import Orders
 from l2l.worker.worker import Crew, Worker
 
-HELLO = 10.0
-"""Seconds that a client has to prove itself."""
-_STRANGERS = 1 << 14
-"""Clients that may be about to prove themselves at once."""
 _FAREWELL = 10.0
 
 
@@ -43,8 +35,6 @@ class Fleet(Crew):
         self.slots = slots
         self.forms = Forms()
         self.workers: list[Distant] = []
-        self.secret = new_secret()
-        self.addresses: list[str] = []
         self._stations: dict[str, _Station] = {}
         self._places = 0
         self._lost: list[Worker] = []
@@ -52,39 +42,20 @@ class Fleet(Crew):
         self._unready: dict[Distant, None] = {}
         self._refused: list[Distant] = []
         self._due = 0.0
-        self._strangers: dict[Stranger, None] = {}
-        self._listeners: list[socket.socket] = []
         self._selector = selectors.DefaultSelector()
         self._began = time.monotonic()
-        self._folder = Path(tempfile.mkdtemp(prefix="l2l-"))  # which only we can enter
-        _allow_many_files()
         try:
-            self._listen(everywhere)
-        except OSError as error:
-            self.stop()
-            raise LauncherError(f"we cannot listen for workers: {error}") from error
-
-    def _listen(self, everywhere: bool) -> None:
-        path = str(self._folder / "leader")
-        local = socket.socket(socket.AF_UNIX)
-        self._listeners.append(local)
-        local.bind(path)
-        self.addresses.append(f"unix:{path}")
-        if everywhere:
-            remote = socket.create_server(("", 0), backlog=4096)
-            self._listeners.append(remote)
-            port = remote.getsockname()[1]
-            self.addresses += [f"{host}:{port}" for host in our_names()]
-        for one in self._listeners:
-            one.listen(4096)
-            one.setblocking(False)
-            self._selector.register(one, selectors.EVENT_READ, self._accept)
+            self._door = Door(self._selector, self._admit, everywhere=everywhere)
+        except BaseException:
+            self._selector.close()
+            raise
+        self.addresses, self.secret = self._door.addresses, self._door.secret
 
     # --- what comes ---
 
     def wait(self, seconds: float | None) -> tuple[list[Distant], list[Distant]]:
         """Wait for something to happen: workers that sent something or gave trials back; ends show in `over`."""
-        if self._strangers or self._someone_unready() or not self.workers:
+        if self._door.crowded or self._someone_unready() or not self.workers:
             seconds = 1.0 if seconds is None else min(seconds, 1.0)
         readable, self._noted = self._noted, {}
         for key, events in self._selector.select(seconds):
@@ -113,38 +84,6 @@ class Fleet(Crew):
                 return True
             del self._unready[first]
         return False
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            if len(self._strangers) >= _STRANGERS:
-                oldest = next(iter(self._strangers))
-                self._refuse(oldest)
-            stranger = Stranger(connection, self.secret)
-            self._strangers[stranger] = None
-            self._selector.register(connection, selectors.EVENT_READ, self._hear(stranger))
-
-    def _hear(self, stranger: "Stranger") -> Callable[[Any], None]:
-        def ready(_: Any) -> None:
-            try:
-                said = stranger.hear()
-                if said is not None:
-                    self._selector.unregister(stranger.connection)
-                    del self._strangers[stranger]
-                    self._admit(stranger.connection, said)
-            except (OSError, ValueError, KeyError, TypeError):
-                self._refuse(stranger)
-
-        return ready
-
-    def _refuse(self, stranger: "Stranger") -> None:
-        self._strangers.pop(stranger, None)
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(stranger.connection)
-        stranger.connection.close()
 
     def _admit(self, connection: socket.socket, said: Mapping[str, Any]) -> None:
         name, kind = str(said["station"]), said["kind"]
@@ -239,8 +178,7 @@ class Fleet(Crew):
         if now < self._due:
             return
         self._due = now + 1.0
-        for stranger in [one for one in self._strangers if now - one.since > HELLO]:
-            self._refuse(stranger)
+        self._door.check()
         for worker in self._unready:
             if worker.hello is None and now - worker.began > self.plan.patience:
                 raise LauncherError(
@@ -291,42 +229,8 @@ class Fleet(Crew):
             self._lose(name)
         for worker in list(self.workers):
             self._drop(worker)
-        for stranger in list(self._strangers):
-            self._refuse(stranger)
-        for one in self._listeners:
-            one.close()
-        self._listeners.clear()
+        self._door.close()
         self._selector.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-class Stranger:
-    """A client that has not proved itself."""
-
-    def __init__(self, connection: socket.socket, secret: bytes) -> None:
-        self.connection = connection
-        self.since = time.monotonic()
-        self._challenge = Challenge(secret)
-        connection.setblocking(False)
-        if connection.family != socket.AF_UNIX:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        with contextlib.suppress(OSError):
-            connection.send(self._challenge.greeting)
-
-    def hear(self) -> dict[str, Any] | None:
-        """What it says of itself, once that is proved.
-
-        Raises:
-            OSError, ValueError: It is gone, or not ours.
-        """
-        data = self.connection.recv(4096)
-        if not data:
-            raise ValueError("it is gone")
-        said = self._challenge.take(data)
-        if said is not None:
-            self.connection.send(self._challenge.answer)
-        return said
 
 
 class _Station:
@@ -349,26 +253,3 @@ class _Station:
     def close(self) -> None:
         """Close the connection: the station ends its workers, if it is still there."""
         self._connection.close()
-
-
-def our_names() -> list[str]:
-    """By what other machines may reach this one, the likeliest first."""
-    import psutil
-
-    reached = [
-        one.address
-        for interface, addresses in psutil.net_if_addrs().items()
-        for one in addresses
-        if one.family == socket.AF_INET and not one.address.startswith("127.") and not interface.startswith("docker")
-    ]
-    return [*dict.fromkeys([socket.gethostname(), *reached, "127.0.0.1"])]
-
-
-def _allow_many_files() -> None:
-    """Each worker takes a descriptor, and its station another: allow as many as the system lets us."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -6,27 +6,14 @@ nothing of the run is left there.
 
 import contextlib
 import os
-import platform
 import selectors
-import shutil
 import socket
-import tempfile
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-from l2l.errors import LauncherError
-from l2l.worker.fleet import HELLO, Stranger, our_names
-from l2l.worker.handshake import new_secret
-
-_STRANGERS = 1 << 10
-
-
-def machine() -> str:
-    """This machine, with its temporary folder: two containers on one have no socket files in common."""
-    temporary = Path(tempfile.gettempdir()).stat()
-    return f"{platform.node()} {temporary.st_dev} {temporary.st_ino}"
+from l2l.worker.door import Door
 
 
 class Leash:
@@ -40,75 +27,44 @@ class Leash:
     """
 
     def __init__(self, *, everywhere: bool) -> None:
-        self.secret = new_secret()
-        self.addresses: list[str] = []
         self._held: set[socket.socket] = set()
-        self._strangers: dict[socket.socket, Stranger] = {}
-        self._listeners: list[socket.socket] = []
         self._selector = selectors.DefaultSelector()
         self._wake, self._waker = socket.socketpair()
         self._selector.register(self._wake, selectors.EVENT_READ)
-        self._folder = Path(tempfile.mkdtemp(prefix="l2l-"))  # which only we can enter
         try:
-            self._listen(everywhere)
-        except OSError as error:
+            self._door = Door(self._selector, self._take, everywhere=everywhere)
+        except BaseException:
             self._close()
-            raise LauncherError(f"we cannot listen for workers: {error}") from error
+            raise
+        self.addresses, self.secret = self._door.addresses, self._door.secret
         self._thread = threading.Thread(target=self._hold, name="l2l-leash", daemon=True)
         self._thread.start()
-
-    def _listen(self, everywhere: bool) -> None:
-        path = str(self._folder / "leader")
-        local = socket.socket(socket.AF_UNIX)
-        self._listeners.append(local)
-        local.bind(path)
-        self.addresses.append(f"unix:{path}")
-        if everywhere:
-            remote = socket.create_server(("", 0), backlog=4096)
-            self._listeners.append(remote)
-            self.addresses += [f"{host}:{remote.getsockname()[1]}" for host in our_names()]
-        for one in self._listeners:
-            one.listen(4096)
-            one.setblocking(False)
-            self._selector.register(one, selectors.EVENT_READ, self._accept)
 
     # --- in the thread that holds them ---
 
     def _hold(self) -> None:
         while True:
-            for key, _ in self._selector.select(1.0 if self._strangers else None):
+            for key, _ in self._selector.select(1.0 if self._door.crowded else None):
                 if key.fileobj is self._wake:
                     return
-                act: Callable[[socket.socket], None] = key.data
-                act(key.fileobj)  # type: ignore[arg-type]
-            now = time.monotonic()
-            for connection in [one for one, known in self._strangers.items() if now - known.since > HELLO]:
-                self._drop(connection)
+                key.data(key.fileobj)
+            self._door.check()
 
-    def _accept(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            connection, _ = listener.accept()
-            if len(self._strangers) >= _STRANGERS:
-                self._drop(next(iter(self._strangers)))
-            self._strangers[connection] = Stranger(connection, self.secret)
-            self._selector.register(connection, selectors.EVENT_READ, self._hear)
+    def _take(self, connection: socket.socket, _: Mapping[str, Any]) -> None:
+        self._held.add(connection)
+        self._selector.register(connection, selectors.EVENT_READ, self._hear)
 
     def _hear(self, connection: socket.socket) -> None:
         try:
-            if connection in self._held:
-                if not connection.recv(4096):  # what it says does not matter
-                    self._drop(connection)
-            elif self._strangers[connection].hear() is not None:
-                del self._strangers[connection]
-                self._held.add(connection)
-        except (OSError, ValueError):
-            self._drop(connection)
-
-    def _drop(self, connection: socket.socket) -> None:
-        self._strangers.pop(connection, None)
-        self._held.discard(connection)
-        self._selector.unregister(connection)
-        connection.close()
+            said = connection.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        if not said:  # what it says does not matter
+            self._held.discard(connection)
+            self._selector.unregister(connection)
+            connection.close()
 
     # --- in the leader's own ---
 
@@ -120,11 +76,8 @@ class Leash:
         """
         self._waker.send(b"\0")
         self._thread.join()
-        for listener in self._listeners:
-            self._selector.unregister(listener)
         self._selector.unregister(self._wake)
-        for connection in list(self._strangers):
-            self._drop(connection)
+        self._door.close()
         for connection in self._held:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_WR)
@@ -135,10 +88,9 @@ class Leash:
         self._close()
 
     def _close(self) -> None:
-        for one in (*self._listeners, *self._held, self._wake, self._waker):
+        for one in (*self._held, self._wake, self._waker):
             one.close()
         self._selector.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def end_with_parent() -> None:

@@ -1,10 +1,7 @@
-"""Trials and the workers that run them, here or elsewhere: what most launchers are made of."""
+"""The workers that run trials, here or elsewhere, and the loop that feeds them: what most launchers are made of."""
 
-import math
 import time
-from collections import deque
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from l2l.errors import ChangedOptimizee, LauncherError, UserError
@@ -12,6 +9,7 @@ from l2l.values import Evaluation, Failure, Status, Trial, trial_directory
 from l2l.worker.batch import Sizing
 from l2l.worker.board import Running
 from l2l.worker.crash import cause_of
+from l2l.worker.feed import Feed, Key, key
 from l2l.worker.plan import Plan
 from l2l.worker.serve import Hello, Refusal
 from l2l.worker.worker import Crew, Worker
@@ -26,8 +24,8 @@ _FEW, _PAUSE = 32, 20.0
 """Of more workers than a few we look at each no oftener than so many times what that takes."""
 
 
-class Pool:
-    """Trials that wait, are out, or have come back, and the loop that moves them.
+class Pool(Feed):
+    """Feeds a crew: keeps its workers busy, takes back what waits behind slow trials, charges deaths to their trials.
 
     Args:
         plan: What to run.
@@ -35,73 +33,13 @@ class Pool:
     """
 
     def __init__(self, plan: Plan, crew: Crew) -> None:
+        super().__init__(plan, crew.slots, crew.forms)
         self._crew = crew
-        self._resources = plan.resources
-        self._nothing = (math.nan,) * plan.objectives
         self._sizing = Sizing(crew.slots, vectorized=plan.vectorized, timeout=plan.resources.timeout)
-        self._backlog: deque[Trial] = deque()
-        self._alone: set[Trial] = set()
         self._hungry: dict[Worker, None] = {}
         """Workers that may take more; one that has enough comes back when something comes from it."""
-        self._pending = 0
         self._look_due = 0.0
-        self._came: list[Evaluation] = []
-        self._hello: Hello | None = None
         self._deaths = 0
-        self._held = False
-
-    def hello(self) -> Hello:
-        """What the first worker says; waits for it.
-
-        Raises:
-            LauncherError, UserError: As `collect`.
-        """
-        while self._hello is None:
-            self._turn(1.0)
-        return self._hello
-
-    def submit(self, trials: Sequence[Trial]) -> None:
-        """Take trials to be run."""
-        self._backlog.extend(trials)
-        self._pending += len(trials)
-        self._dispatch()
-
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
-        """What has come back; waits for at least one, as long as trials are out.
-
-        Args:
-            timeout: Seconds; None for ever.
-
-        Raises:
-            LauncherError: Workers do not come up, or keep dying without a result.
-            UserError: A worker says what the user must change, such as a part that is not installed.
-            ChangedOptimizee: A worker's optimizee is another one.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._came and self._pending:
-            self._turn(None if deadline is None else max(0.0, deadline - time.monotonic()))
-            if deadline is not None and time.monotonic() >= deadline:
-                break
-        came, self._came = self._came, []
-        return came
-
-    def cancel(self, trials: Sequence[Trial]) -> None:
-        """Forget trials: those not started never run, the others' evaluations are dropped."""
-        unwanted = {_key(trial) for trial in trials}
-        for worker in self._crew.workers:
-            if any(trial is not None and _key(trial) in unwanted for trial in worker.sent.values()):
-                self._backlog.extendleft(reversed(worker.recall()))
-                for number, trial in worker.sent.items():
-                    if trial is not None and _key(trial) in unwanted:
-                        worker.sent[number] = None
-                        self._pending -= 1
-        kept = [trial for trial in self._backlog if _key(trial) not in unwanted]
-        self._pending -= len(self._backlog) - len(kept)
-        self._backlog = deque(kept)
-        self._alone = {trial for trial in self._alone if _key(trial) not in unwanted}
-        self._came = [one for one in self._came if _key(one) not in unwanted]
-        self._hungry = dict.fromkeys(self._crew.workers)
-        self._dispatch()
 
     def hold(self) -> bool:
         """Start none of the trials that have not started; whether some run."""
@@ -120,6 +58,18 @@ class Pool:
         self._backlog.clear()
         self._pending = 0
         self._crew.stop(grace)
+
+    def _forget(self, unwanted: Collection[Key]) -> int:
+        forgotten = 0
+        for worker in self._crew.workers:
+            if any(trial is not None and key(trial) in unwanted for trial in worker.sent.values()):
+                self._backlog.extendleft(reversed(worker.recall()))
+                for number, trial in worker.sent.items():
+                    if trial is not None and key(trial) in unwanted:
+                        worker.sent[number] = None
+                        forgotten += 1
+        self._hungry = dict.fromkeys(self._crew.workers)
+        return forgotten
 
     # --- one turn of the loop ---
 
@@ -259,16 +209,7 @@ class Pool:
                     self._send(worker, size)
 
     def _send(self, worker: Worker, size: int) -> None:
-        backlog, alone = self._backlog, self._alone
-        form_of = self._crew.forms.of
-        form = form_of(backlog[0])
-        batch: list[Trial] = []
-        for trial in islice(backlog, size):
-            if form_of(trial) is not form or (alone and batch and (trial in alone or batch[0] in alone)):
-                break
-            batch.append(trial)
-        for _ in batch:
-            backlog.popleft()
+        batch = self._batch(size)
         self._sizing.learn_bytes(worker.send(batch), len(batch))
         if not worker.outbox.empty:
             self._crew.listen(worker)
@@ -359,7 +300,3 @@ class Pool:
         )
         self._pending -= 1
         self._sizing.learn(seconds, 1)
-
-
-def _key(one: Trial | Evaluation) -> tuple[int, int, int]:
-    return one.index, one.number, one.attempt

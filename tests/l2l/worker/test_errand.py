@@ -10,8 +10,9 @@ from l2l.testing.misbehaving import Misbehaving
 from l2l.values import Resources, Status
 from l2l.worker import errand
 from l2l.worker.batch import row_of
+from l2l.worker.door import machine
 from l2l.worker.errand import Answer, Errand, Run, carry_out
-from l2l.worker.leash import Leash, machine
+from l2l.worker.leash import Leash
 from l2l.worker.plan import Plan
 
 
