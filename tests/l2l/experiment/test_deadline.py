@@ -1,12 +1,19 @@
 """Stopping in time: before the walltime, and before the batch job is ended."""
 
+import os
+import signal
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from l2l import Trajectory
+from l2l import Experiment, Trajectory
 from l2l.experiment.deadline import Deadline
+from l2l.launchers.serial import SerialLauncher
+from l2l.values import Evaluation, Trial
 from tests.faults.harness import Leader, finished, starts, write_experiment
 
 
@@ -29,6 +36,70 @@ def test_a_job_ends_a_little_early_and_is_asked_once_more() -> None:
     ends[0] += 1000.0
     extended = Deadline(None, iter([time.time() + 100.0, ends[0]]).__next__)
     assert extended.over(97.0) is None
+
+
+def test_the_end_of_a_job_stands_where_the_batch_system_does_not_answer_again() -> None:
+    deadline = Deadline(None, iter([time.time() + 100.0, None]).__next__)
+    assert deadline.over(97.0) == "the end of the job's time is near"
+    assert deadline.over(90.0) is None
+
+
+IDLE: list[float] = []
+
+
+class Held(SerialLauncher):
+    """Of sixty trials fifty have begun when it is told to hold; by its account the first took ten seconds."""
+
+    slots = 60
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = 50
+
+    def hold(self) -> bool:
+        return self.begun > 0
+
+    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+        if not self.begun:
+            IDLE.append(time.monotonic())
+            return []
+        seconds = 10.0 if self.begun == 50 else 0.001
+        self.begun -= 1
+        return [replace(one, seconds=seconds) for one in super().collect(0.0)]
+
+
+def test_trials_that_are_held_back_are_not_waited_for_though_they_might_end_in_time_after_all() -> None:
+    IDLE.clear()
+    optimizer = {"name": "random", "population": 60}
+    stop = {"generations": 1, "walltime": 5.0}
+    run = Experiment("function", optimizer, directory="run", launcher=Held(), stop=stop).run()
+    assert not run.finished and run.pending["trials"] == 50
+    assert IDLE == []
+
+
+class Warned(SerialLauncher):
+    """A signal comes with the result of a trial of the validation."""
+
+    validation = False
+
+    def submit(self, trials: Sequence[Trial]) -> None:
+        self.validation = any(one.validation for one in trials)
+        super().submit(trials)
+
+    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+        if not self.validation:
+            return super().collect(timeout)
+        done = super().collect(0.0)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return done
+
+
+def test_trials_of_a_validation_count_also_where_they_end_as_the_run_does() -> None:
+    optimizer = {"name": "random", "population": 4}
+    rules: dict[str, Any] = {"stop": {"generations": 1}, "validate": {"best": 1, "trials": 3}}
+    noisy = {"name": "function", "noise": 1.0}
+    run = Experiment(noisy, optimizer, directory="run", launcher=Warned(), **rules).run()
+    assert run.reason == "SIGUSR1" and len(run.validation) == 1
 
 
 @pytest.mark.parametrize(("launcher", "limit"), [("local", "job"), ("local", "walltime"), ("serial", "walltime")])
