@@ -1,5 +1,6 @@
 """Benchmarks that are over: what an interrupted run had finished in them, and what of them need not stay."""
 
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,14 +36,13 @@ class Past:
             files = sorted((folder / f"{number:05d}" / "packages").glob(f"*{RESULTS}"))
             if files:
                 self._results.append(files)
-                self._load(files, terms)
+                # what a loss of power cut off, or another version wrote: these trials run again
+                with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                    self._load(files, terms)
 
     def _load(self, files: Sequence[Path], terms: Terms) -> None:
-        try:
-            if not terms.same_results(Terms.read(files[0].parent)):
-                return
-        except (OSError, ValueError, TypeError):
-            return  # killed while it was written, or of another version: these trials run again
+        if not terms.same_results(Terms.read(files[0].parent)):
+            return
         for file in files:
             package = file.with_name(file.name.removesuffix(RESULTS) + ".json")
             trials = {(*one.id, one.attempt): one for one in read_package(package, terms.each)}

@@ -18,9 +18,12 @@ from l2l.errors import LauncherError, MissingPart, NotFoundError, OptionError, U
 from l2l.individual import Individual
 from l2l.launcher import Launcher
 from l2l.launchers.jube import JubeLauncher
+from l2l.launchers.jube_past import Past
 from l2l.testing.launchers import LauncherContract, collected, trials_of
 from l2l.testing.misbehaving import Misbehaving
-from l2l.values import Resources, Trial
+from l2l.values import Evaluation, Resources, Trial
+from l2l.worker.package import Terms
+from l2l.worker.plain import evaluation_to_plain
 from tests.faults.harness import Leader, TrialId, archived, l2l, same, starts, write_experiment
 from tests.faults.models import Noted, Unlucky
 from tests.slurm import Cluster
@@ -122,16 +125,16 @@ def test_failed_attempts_are_retried_by_the_policy(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_benchmarks_are_for_jube_to_read_and_continue(tmp_path: Path, jube: str) -> None:
-    found = run(tmp_path, LOCAL | {"batch": 1}, trials=1, validate=None)
+    found = run(tmp_path, LOCAL | {"batch": 1}, trials=1, stop={"generations": 2}, validate=None)
     numbers, best = found.individuals["generation"], found.individuals["fitness/fitness"]
-    for generation in range(3):
-        folder = tmp_path / f"jube/{generation:05d}"
-        for command in ("continue", "analyse", "result", "info"):
-            said = subprocess.run([jube, command, "runs", "--id", "0"], cwd=folder, capture_output=True, text=True)
-            assert said.returncode == 0, said.stderr
-            assert "Traceback" not in said.stdout + said.stderr
-        assert "not finished" not in said.stdout
-        table = (folder / "runs/000000/result/fitness.dat").read_text().splitlines()
+    for command in ("continue", "analyse", "result", "info"):
+        folder = tmp_path / "jube/00001"
+        said = subprocess.run([jube, command, "runs", "--id", "0"], cwd=folder, capture_output=True, text=True)
+        assert said.returncode == 0, said.stderr
+        assert "Traceback" not in said.stdout + said.stderr
+    assert "not finished" not in said.stdout
+    for generation in range(2):
+        table = (tmp_path / f"jube/{generation:05d}/runs/000000/result/fitness.dat").read_text().splitlines()
         rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[3:]]
         shown = [float(row[4]) for row in rows if row[3] == "1"]
         assert np.array_equal(shown, [one for one in best[numbers == generation] if not np.isnan(one)])
@@ -174,6 +177,49 @@ def test_a_killed_package_costs_what_it_had_not_finished(tmp_path: Path) -> None
     assert any("vanished" in message for message in lost["message"])
     counts = Counter(starts(folder / "notes"))
     assert max(counts.values()) == 2 and all(counts[one] == 1 for one in finished)
+
+
+class FailsOnce(Misbehaving):
+    """Its third set-up, by whichever process, finds no licence."""
+
+    def __init__(self, *, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def setup(self) -> None:
+        (self.folder / f"setup-{os.getpid()}").touch()
+        if len([*self.folder.glob("setup-*")]) == 3:
+            raise RuntimeError("no licence is left")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("jube")
+def test_a_package_that_cannot_set_up_the_model_costs_its_own_trials(tmp_path: Path) -> None:
+    with JubeLauncher(workers=2, batch=1) as launcher:
+        launcher.start(FailsOnce(folder=str(tmp_path)), Resources(), tmp_path / "run")
+        launcher.describe()
+        trials = {one.id: one for one in trials_of(["well"] * 2)}
+        launcher.submit([*trials.values()])
+        found = collected(launcher, 2)
+        (lost,) = [one for one in found.values() if one.status == Status.LOST]
+        assert lost.failure and "gave up: worker 0 cannot evaluate: RuntimeError: no licence" in lost.failure.message
+        launcher.submit([trials[lost.id]])
+        found |= collected(launcher, 1)
+    assert {one.status for one in found.values()} == {Status.OK}
+
+
+def test_packages_that_a_loss_of_power_left_unwritten_are_passed_over(tmp_path: Path) -> None:
+    terms = Terms.of(Misbehaving(), Resources(), tmp_path, 30.0, 1)
+    for number, text in enumerate(["", '{"trials": []}']):
+        packages = tmp_path / f"{number:05d}/packages"
+        packages.mkdir(parents=True)
+        terms.write(packages)
+        (packages / "0.json").write_text(text)
+        nothing = Evaluation(0, 0, status=Status.CRASHED, fitness=(0.0,))
+        (packages / "0.results.jsonl").write_text(json.dumps({"evaluation": evaluation_to_plain(nothing)}) + "\n")
+    past = Past(tmp_path, terms)
+    past.version = ""
+    (trial,) = trials_of(["well"])
+    assert past.known([trial]) == ([], [trial]) and past.next_number() == 2
 
 
 @pytest.mark.slow
