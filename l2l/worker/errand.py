@@ -30,7 +30,7 @@ from l2l.worker.door import machine
 from l2l.worker.guardian import MARKER
 from l2l.worker.plan import Plan
 from l2l.worker.pool import Pool
-from l2l.worker.process import environment_of
+from l2l.worker.process import environment_of, visible_gpus
 from l2l.worker.serve import Hello
 from l2l.worker.station import introduced
 from l2l.worker.worker import Worker
@@ -104,25 +104,25 @@ class _Household:
 
     Args:
         run: That it serves.
+        again: Whether the leader was reached from here before.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, again: bool) -> None:
         self.over = threading.Event()
         self._lock = threading.Lock()
         self._attendants: set[_Attendant] = set()
         self._free: list[_Attendant] = []
-        self._places = itertools.count()
-        self._leash = self._tie(run)
+        self._leash = self._tie(run, again)
         self.idle = _IDLE if self._leash is None else None
         if self._leash is not None:
             threading.Thread(target=self._watch, args=[self._leash], name="l2l-leash", daemon=True).start()
 
-    def _tie(self, run: Run) -> socket.socket | None:
+    def _tie(self, run: Run, again: bool) -> socket.socket | None:
         """Tie it to the leader; None where that cannot be reached from here."""
         try:
             return introduced(run.addresses, run.secret, {})
         except LauncherError:
-            if run.machine == machine():  # from here it could be reached, if it was there
+            if again or run.machine == machine():  # from here it could be reached, if it was there
                 self.over.set()
             return None
 
@@ -136,6 +136,8 @@ class _Household:
             one.orders.put(None)
         for one in attendants:
             one.join()
+        self._attendants.clear()
+        self._free.clear()
         leash.close()
 
     def carry_out(self, errand: Errand) -> Answer:
@@ -147,7 +149,9 @@ class _Household:
             if self._free:
                 attendant = self._free.pop()
             else:
-                attendant = _Attendant(self, next(self._places), errand.run.plan)
+                taken = {one.place for one in self._attendants}
+                place = next(one for one in itertools.count() if one not in taken)
+                attendant = _Attendant(self, place, errand.run.plan)
                 self._attendants.add(attendant)
             attendant.orders.put((errand, answer))
         return answer.result()
@@ -179,7 +183,7 @@ class _Attendant:
     def __init__(self, household: _Household, place: int, plan: Plan) -> None:
         self.orders: queue.SimpleQueue[tuple[Errand, Future[Answer]] | None] = queue.SimpleQueue()
         self._household = household
-        self._place = place
+        self.place = place
         self._plan = plan
         self._pool: Pool | None = None
         self._temporary: Path | None = None
@@ -243,19 +247,19 @@ class _Attendant:
         gpus, threads = self._plan.resources.gpus, self._plan.resources.threads
         if not gpus:
             return environment_of(threads)
-        visible = [one.strip() for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one.strip()]
-        share = visible[self._place * gpus : (self._place + 1) * gpus]
+        visible = visible_gpus() or []
+        share = visible[self.place * gpus : (self.place + 1) * gpus]
         if len(share) < gpus:
             raise OptionError(
-                f"resources.gpus: {self._place + 1} trial(s) at once with {gpus} GPU(s) each need "
-                f"{(self._place + 1) * gpus} in CUDA_VISIBLE_DEVICES of the executor's worker on {platform.node()}, "
+                f"resources.gpus: {self.place + 1} trial(s) at once with {gpus} GPU(s) each need "
+                f"{(self.place + 1) * gpus} in CUDA_VISIBLE_DEVICES of the executor's worker on {platform.node()}, "
                 f"got {len(visible)}"
             )
         return environment_of(threads, share)
 
     def _logs(self) -> Path:
         """A folder of its own, in the run's where that is seen from here."""
-        name = f"{platform.node()}-{os.getpid()}-{self._place}"
+        name = f"{platform.node()}-{os.getpid()}-{self.place}"
         logs = self._plan.logs
         if logs.is_dir() and os.access(logs, os.W_OK):
             folder = logs / name
@@ -307,9 +311,10 @@ _entrance = threading.Lock()
 
 def _household_of(run: Run) -> _Household:
     with _entrance:
-        if run.name not in _households:
-            _households[run.name] = _Household(run)
-        return _households[run.name]
+        known = _households.get(run.name)
+        if known is None or known.over.is_set():  # a connection may break while the leader goes on
+            known = _households[run.name] = _Household(run, again=known is not None)
+        return known
 
 
 def _forget() -> None:

@@ -11,6 +11,7 @@ import pickle
 import platform
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,20 +24,21 @@ try:
 except ImportError:  # run from a source tree that is on nobody's path
     sys.path.append(str(Path(__file__).absolute().parents[2]))
 
-from l2l.errors import ChangedOptimizee, L2LError, UserError
+from l2l.errors import ChangedOptimizee, L2LError, OptionError, UserError
 from l2l.optimizee import Optimizee
 from l2l.plugin import Reference
 from l2l.provenance import Specification, fingerprint, specification
-from l2l.values import Evaluation, Resources, Trial
+from l2l.values import Evaluation, Resources, Status, Trial
 from l2l.worker.channel import framed
 from l2l.worker.crew import LocalCrew
 from l2l.worker.guardian import MARKER
 from l2l.worker.plain import evaluation_from_plain, evaluation_to_plain, trial_from_plain, trial_to_plain
 from l2l.worker.plan import Plan
 from l2l.worker.pool import Pool
-from l2l.worker.process import environment_of
+from l2l.worker.process import environment_of, visible_gpus
 from l2l.worker.serve import Start
 
+_AFTERMATH = 0.2
 PROGRAM = str(Path(__file__).absolute())
 PLAN = "plan.json"
 RESULTS = ".results.jsonl"
@@ -182,12 +184,9 @@ def _kind(error: L2LError) -> str:
 def _run(terms: Terms, trials: Sequence[Trial], logs: Path, report: "_Report") -> None:
     logs.mkdir(parents=True, exist_ok=True)
     plan = terms.plan(logs)
-    threads = plan.resources.threads
-    granted = int(os.environ.get("SLURM_CPUS_PER_TASK", threads))
-    workers = terms.workers or max(1, granted // threads)
     # below our own mark, so that who ends us ends them too
     marker = os.environ.get(MARKER, "") + uuid.uuid4().hex
-    pool = Pool(plan, LocalCrew(plan, [environment_of(threads)] * workers, marker))
+    pool = Pool(plan, LocalCrew(plan, _environments(terms), marker))
     try:
         pool.submit(trials)
         hello = pool.hello()
@@ -195,10 +194,35 @@ def _run(terms: Terms, trials: Sequence[Trial], logs: Path, report: "_Report") -
         left = len(trials)
         while left:
             came = pool.collect()
+            if any(one.status != Status.OK for one in came):
+                time.sleep(_AFTERMATH)  # where a batch system ends the job and all in it, we leave here
             report.take(came)
             left -= len(came)
     finally:
         pool.stop()
+
+
+def _environments(terms: Terms) -> list[dict[str, str]]:
+    """Of each process; there are as many as the cores and GPUs allow that we were given.
+
+    Raises:
+        OptionError: The GPUs are too few for a trial.
+    """
+    threads, gpus = terms.each.threads, terms.each.gpus
+    granted = int(os.environ.get("SLURM_CPUS_PER_TASK", threads))
+    workers = terms.workers or max(1, granted // threads)
+    if not gpus:
+        return [environment_of(threads)] * workers
+    visible = visible_gpus()
+    if visible is None:  # those of our job are for one trial
+        return [environment_of(threads)]
+    if len(visible) < gpus:
+        raise OptionError(
+            f"resources.gpus: expected {gpus} in CUDA_VISIBLE_DEVICES of the batch job on {platform.node()}, "
+            f"got {len(visible)}"
+        )
+    shares = [visible[first : first + gpus] for first in range(0, len(visible) - gpus + 1, gpus)]
+    return [environment_of(threads, share) for share in shares[:workers]]
 
 
 class _Report:

@@ -201,6 +201,12 @@ def _is_dead(pid: int) -> bool:
         return True
 
 
+def visible_gpus() -> list[str] | None:
+    """The GPUs that this process may use, as CUDA names them; None where its environment does not say."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return None if visible is None else [one.strip() for one in visible.split(",") if one.strip()]
+
+
 def environment_of(threads: int, devices: Sequence[str] | None = None) -> dict[str, str]:
     """The environment of an evaluating process: ours, with threads pinned, and without a trace of MPI.
 

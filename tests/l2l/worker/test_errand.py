@@ -1,6 +1,7 @@
 import os
 import pickle
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from l2l.worker.leash import Leash
 from l2l.worker.plan import Plan
 
 
-def run_of(folder, place, addresses=(), secret=b""):
-    plan = Plan.of(Misbehaving(), Resources(), folder, 30.0)
+def run_of(folder, place, addresses=(), secret=b"", gpus=0):
+    plan = Plan.of(Misbehaving(), Resources(gpus=gpus), folder, 30.0)
     return Run(uuid.uuid4().hex, plan, place, list(addresses), secret)
 
 
@@ -41,6 +42,16 @@ def test_processes_that_nobody_would_tell_of_the_end_are_ended_when_idle(tmp_pat
     os.waitid(os.P_PID, two.process, os.WEXITED | os.WNOWAIT)
 
 
+def test_a_process_that_comes_after_an_idle_one_was_ended_has_its_gpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(errand, "_IDLE", 0.05)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    run = run_of(tmp_path, "another machine", gpus=1)
+    for _ in range(2):
+        said = carry_out(errand_of(run, ["well"]))
+        assert not said.refused, said.message
+        os.waitid(os.P_PID, said.evaluations[0].process, os.WEXITED | os.WNOWAIT)
+
+
 def test_a_run_whose_leader_is_gone_gets_nothing_done(tmp_path):
     run = run_of(tmp_path, machine(), [f"unix:{tmp_path}/leader"])
     assert carry_out(errand_of(run, ["well"])) == Answer(refused="over", message="the run is over")
@@ -58,6 +69,18 @@ def test_what_runs_is_given_up_when_the_run_is_over(tmp_path):
         assert answer.result(30.0).refused == "over"
     assert is_gone(process)
     assert carry_out(errand_of(run, ["well"])).refused == "over"
+
+
+def test_a_connection_that_broke_is_made_anew_while_the_leader_goes_on(tmp_path):
+    leash, other = Leash(everywhere=False), Leash(everywhere=False)
+    run = run_of(tmp_path, machine(), leash.addresses, leash.secret)
+    process = carry_out(errand_of(run, [])).hello.pid
+    leash.let_go(30.0)
+    assert is_gone(process)
+    again = replace(run, addresses=other.addresses, secret=other.secret)
+    (one,) = carry_out(errand_of(again, ["well"])).evaluations
+    other.let_go(30.0)
+    assert one.status == Status.OK and is_gone(one.process)
 
 
 def test_the_secret_is_not_shown(tmp_path):

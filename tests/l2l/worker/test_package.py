@@ -3,29 +3,58 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from l2l.individual import Individual
 from l2l.optimizee import Optimizee
+from l2l.space import ParameterSpace, Real
 from l2l.testing.launchers import assert_same, is_gone, trials_of
 from l2l.testing.misbehaving import BrokenSetup, Misbehaving
-from l2l.values import Resources
+from l2l.values import Resources, Trial
 from l2l.worker.evaluate import evaluate
 from l2l.worker.package import PROGRAM, Terms, results_of, write_package
 from l2l.worker.plain import evaluation_from_plain
 
 
-def written(folder: Path, *behaviours: str, optimizee: Optimizee | None = None) -> Path:
+class Devices(Optimizee):
+    """Its fitness is the GPUs that it sees, as one number."""
+
+    space = ParameterSpace(x=Real(0.0, 1.0))
+
+    def simulate(self, individual: Individual, trial: Trial) -> float:
+        return float(os.environ["CUDA_VISIBLE_DEVICES"].replace(",", ""))
+
+
+class Interrupted(Optimizee):
+    """Fails in the very moment in which a batch system ends the job."""
+
+    space = ParameterSpace(x=Real(0.0, 1.0))
+
+    def simulate(self, individual: Individual, trial: Trial) -> float:
+        threading.Timer(0.02, os.kill, [os.getppid(), signal.SIGTERM]).start()
+        raise RuntimeError("the program that I started was killed by SIGTERM")
+
+
+def written(
+    folder: Path,
+    *behaviours: str,
+    optimizee: Optimizee | None = None,
+    resources: Resources = Resources(),
+    workers: int | None = 1,
+) -> Path:
     """A package of trials."""
-    Terms.of(optimizee or Misbehaving(), Resources(), folder / "logs", 30.0, 1).write(folder)
+    Terms.of(optimizee or Misbehaving(), resources, folder / "logs", 30.0, workers).write(folder)
     write_package(folder / "0.json", trials_of(behaviours))
     return folder / "0.json"
 
 
-def started(file: Path, *arguments: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-P", PROGRAM, file, *arguments], cwd=file.parent)
+def started(file: Path, *arguments: Path, **environment: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-P", PROGRAM, file, *arguments]
+    return subprocess.Popen(command, cwd=file.parent, env={**os.environ, **environment})
 
 
 def said(file: Path, kind: str) -> list[Any]:
@@ -71,6 +100,23 @@ def test_a_model_that_cannot_be_set_up_is_refused_with_what_it_said(tmp_path: Pa
         (refusal,) = said(file, "refusal")
         assert refusal["kind"] == kind and "simulator" in refusal["message"]
         assert said(file, "done") == []
+
+
+def test_trials_at_once_share_the_gpus_of_their_job(tmp_path: Path) -> None:
+    file = written(tmp_path, *["well"] * 8, optimizee=Devices(), resources=Resources(gpus=2), workers=None)
+    assert started(file, SLURM_CPUS_PER_TASK="4", CUDA_VISIBLE_DEVICES="0,1,2,3,4").wait(50) == 0
+    seen = {(one["process"], *one["fitness"]) for one in said(file, "evaluation")}
+    assert {fitness for _, fitness in seen} <= {1.0, 23.0} and len(seen) <= 2
+    results_of(file).unlink()
+    assert started(file, SLURM_CPUS_PER_TASK="4", CUDA_VISIBLE_DEVICES="0").wait(50) == 1
+    (refusal,) = said(file, "refusal")
+    assert refusal["kind"] == "user" and "resources.gpus: expected 2" in refusal["message"]
+
+
+def test_what_fails_because_the_job_is_ended_is_no_result(tmp_path: Path) -> None:
+    file = written(tmp_path, "well", optimizee=Interrupted())
+    assert started(file).wait(50) == 143
+    assert said(file, "evaluation") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
