@@ -11,7 +11,7 @@ _CLEAN = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "SIGUSR1": "SIGUSR1", "SIGHU
 
 
 class Interrupts:
-    """While entered, notes the first of these signals; a second SIGINT raises at once.
+    """While entered, notes the first of these signals; a second SIGINT raises at once. What an outer one noted counts.
 
     SIGHUP comes where a terminal closes, and is left alone where `nohup` has it ignored. Outside the main thread all
     are left alone.
@@ -28,6 +28,9 @@ class Interrupts:
                 number = getattr(signal, name, None)
                 if number is not None and not (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
                     self._before[number] = signal.signal(number, self._note)
+                    outer = getattr(self._before[number], "__self__", None)
+                    if isinstance(outer, Interrupts):
+                        self.received = self.received or outer.received
         return self
 
     def __exit__(self, *_: object) -> None:

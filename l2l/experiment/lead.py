@@ -271,10 +271,10 @@ class _Session:
 
     def _carry_out(self, run: Run, past: Past, adopt: bool) -> str:
         try:
-            replay(run, self.folder / "journal", adopt)
-            bury(run, past.killers)
-            run.show("running")
             try:
+                replay(run, self.folder / "journal", adopt)
+                bury(run, past.killers)
+                run.show("running")
                 reason = (steady if run.plan.steady_state else generational)(run)
                 if run.optimizer.finished == reason:
                     reason = f"optimizer: {reason}"

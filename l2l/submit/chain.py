@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from l2l.errors import L2LError, NotFoundError, RunFailed, storage_error
+from l2l.experiment.interrupts import Interrupts
 from l2l.lock import holder
 from l2l.submit.system import System, inside, of_name
 from l2l.trajectory import Trajectory
@@ -98,6 +99,8 @@ def submit_first(system: System, script: Path, folder: Path) -> str:
 def chained(folder: Path, script: Path, most: int, run: Callable[[], int], say: Say) -> int:
     """Run an experiment as one of a chain of jobs; returns the exit code.
 
+    A signal that comes while the batch system is asked ends nothing half.
+
     Args:
         folder: Of the run.
         script: Of the successor.
@@ -110,13 +113,14 @@ def chained(folder: Path, script: Path, most: int, run: Callable[[], int], say: 
         say("chain: this is no batch job, so that no successor is submitted")
         return run()
     link = _Link(system, os.environ[system.variable], folder, script, most, say)
-    if not link.begin():
-        return _FAILED
-    code = None
-    try:
-        code = run()
-    finally:
-        link.end(code)
+    with Interrupts() as interrupts:
+        if not link.begin():
+            return _FAILED
+        code = None
+        try:
+            code = _RESUMABLE if interrupts.reason else run()
+        finally:
+            link.end(code)
     return code
 
 

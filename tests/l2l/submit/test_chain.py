@@ -8,11 +8,12 @@ import pytest
 from l2l import Trajectory, lock
 from l2l.cli import main
 from l2l.submit.chain import Record, trials_finished
-from tests.l2l.submit.standins import OF_SYSTEM, VARIABLES, StandIns, installed
+from tests.faults.harness import Leader
+from tests.l2l.submit.standins import OF_SYSTEM, PROGRAMS, VARIABLES, StandIns, installed
 
 RUN = Path("runs/quick")
 QUICK = """\
-optimizee: {name: function, dimension: 2}
+optimizee: {name: function, dimension: 2, duration: 0.01}
 optimizer: {name: random, population: 4}
 launcher: serial
 stop: {generations: 1000000, walltime: 0.3}
@@ -164,6 +165,17 @@ def test_a_successor_that_has_gone_by_itself_is_no_trouble(
     programs.write("qdel", 'rm "$folder"/live-*; echo unknown >&2; exit 1')
     assert chained("quick.yaml", *SHORTER) == 0
     assert "job 8.server is not needed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("program", "code"), [("qsub", 75), ("qdel", 0)])
+def test_a_signal_while_the_batch_system_is_asked_ends_nothing_half(
+    programs: StandIns, program: str, code: int
+) -> None:
+    programs.write(program, f"kill -USR1 $PPID\n{PROGRAMS[program]}")
+    ended, said = Leader("run", "quick.yaml", *SHORTER, "--chain", "job.sh", "--max-jobs", "3").end()
+    assert ended == code, said
+    assert [line.split()[0] for line in programs.asked] == ["qsub", "qdel"]
+    assert [one["code"] for one in Record(RUN).events("ended")] == [code]
 
 
 def test_outside_of_batch_jobs_nothing_is_submitted(
