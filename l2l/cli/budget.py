@@ -48,13 +48,13 @@ class Budget:
         if self.seconds is not None:
             yield "time", self._time(most, self.seconds)
         elif timeout:
-            hours = self._core_hours(most, timeout)
+            hours = self._core_hours((most + self.fresh) * (1 + self.experiment.retries), timeout)
             yield "core hours", f"at most {hours:.3g}, were every trial to take all its time"
         yield "disk", self._disk(most)
 
     @property
     def trials(self) -> int | None:
-        """The most that the rules and the optimizer allow; None where they name no number."""
+        """The most that the rules and the optimizer allow, before a validation; None where they name no number."""
         stop, each = self.experiment.stop, self.experiment.trials_per_individual
         population, total = self.optimizer.population, self.optimizer.total
         limits = []
@@ -68,6 +68,12 @@ class Budget:
             limits.append(total * each)
         return min(limits, default=None)
 
+    @property
+    def fresh(self) -> int:
+        """Trials of the validation at the end."""
+        rules = self.experiment.validation
+        return rules.best * rules.trials if rules else 0
+
     def _budget(self) -> str:
         stop, each = self.experiment.stop, self.experiment.trials_per_individual
         most, optimizer = self.trials, self.optimizer
@@ -79,6 +85,8 @@ class Budget:
             text = f"up to {stop.generations} generations × {sizes}"
         if most is not None:
             text += f" = {most} trials at most"
+        if self.fresh:
+            text += f", then {self.fresh} of the validation"
         rules = [
             f"{name} {duration(value) if name == 'walltime' else cell(value)}"
             for name in ("target", "individuals", "trials", "stagnation", "walltime")
@@ -98,14 +106,23 @@ class Budget:
 
         from l2l.allocation import job_end
 
-        rounds = trials / min(self.slots, self.optimizer.population * self.experiment.trials_per_individual)
-        whole = rounds * seconds
-        hours = self._core_hours(trials, seconds)
-        text = f"all {trials} trials at {seconds:.3g} s each: {duration(whole)}, {hours:.3g} core hours"
+        whole = self._rounds(trials) * seconds
+        total = trials + self.fresh
+        hours = self._core_hours(total, seconds)
+        text = f"all {total} trials at {seconds:.3g} s each: {duration(whole)}, {hours:.3g} core hours"
         if end := job_end():
             left = max(0.0, end - time.time())
             text += f"; this job has {duration(left)} left" + (", too little for all" if left < whole else "")
         return text
+
+    def _rounds(self, trials: int) -> float:
+        """Trials one after the other: a generation waits for its last, and the validation for the last generation."""
+        generation = self.optimizer.population * self.experiment.trials_per_individual
+        validation = -(-self.fresh // self.slots)
+        if self.optimizer.steady_state:
+            return trials / min(self.slots, generation) + validation
+        whole, rest = divmod(trials, generation)
+        return whole * -(-generation // self.slots) + -(-rest // self.slots) + validation
 
     def _disk(self, trials: int) -> str:
         """Files and bytes that stay, from the columns of the archive."""
@@ -118,7 +135,7 @@ class Budget:
         of_an_individual = _OF_AN_INDIVIDUAL + 8 * width + conditional + 16 * objectives
         of_a_trial = _OF_A_TRIAL + 8 * objectives + sum(_size(one.shape) * one.dtype.itemsize for one in fixed)
         individuals = trials // experiment.trials_per_individual
-        size = _EMPTY + individuals * of_an_individual + trials * of_a_trial
+        size = _EMPTY + individuals * of_an_individual + (trials + self.fresh) * of_a_trial
         text = f"about {_bytes(size)} in {4 + self.slots} files, and as much again for the journal while it runs"
         if len(fixed) < len(observables):
             text += "; observables of varying length come on top"

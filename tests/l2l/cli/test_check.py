@@ -38,6 +38,16 @@ def test_core_hours_follow_from_the_seconds_of_a_trial(file: Path, capsys: pytes
     assert main(["check", str(file), "--seconds", "soon"]) == 2
 
 
+def test_time_is_that_of_whole_generations_and_the_validation(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ("optimizer.population=3", "stop.generations=4", "optimizee.noise=1", "validate={best: 3, trials: 3}")
+    flags = [part for one in changes for part in ("--set", one)]
+    said = check(file, "--seconds", "10", *flags, capsys=capsys)
+    assert "= 12 trials at most, then 9 of the validation" in said
+    assert "all 21 trials at 10 s each: 0:02:10, 0.0583 core hours" in said  # two at once: 4 × 2 and 5 rounds
+    said = check(file, *flags, "--set", "retries=1", "--set", "resources.timeout=60", capsys=capsys)
+    assert "at most 0.7, were every trial to take all its time" in said  # each twice
+
+
 def test_the_end_of_the_job_is_compared(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
