@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from l2l.submit.job import Job
 
 _NUMBERS = {
-    "nodes": "how many nodes; alone, these are whole nodes with all that they have",
+    "nodes": "how many nodes; alone, on Slurm, these are whole nodes with all that they have",
     "ntasks": "how many tasks; as many as simulate at once unless given",
     "cpus_per_task": "cores of each task; the threads of a trial unless given",
     "gpus": "GPUs on each node",
@@ -63,6 +63,7 @@ def _flag(name: str) -> str:
 def _run(arguments: argparse.Namespace) -> int:
     from l2l import config
     from l2l.submit import of_name, settings_files, wishes
+    from l2l.submit.chain import Record
     from l2l.submit.script import script_of, write_script
     from l2l.submit.system import found_here
 
@@ -75,11 +76,15 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"{shown(job.folder)} is finished already; nothing was submitted")
         return FINISHED
     text = script_of(job, system)
+    waiting = None if arguments.again else Record(job.folder).living()
     if not arguments.dry_run:
-        _refuse_second(job, system, arguments.again)
-    write_script(job, text)
+        _refuse_second(job, system, waiting)
+    if not waiting:  # whose successors take the script that is there
+        write_script(job, text)
     print(text, flush=True)
-    if arguments.dry_run:
+    if waiting:
+        print(f"# not written, since job {waiting} of this run waits or runs already; nothing was submitted")
+    elif arguments.dry_run:
         print(f"# written to {shown(job.script)}; nothing was submitted")
     else:
         _submit(job, system)
@@ -91,7 +96,8 @@ def _submit(job: "Job", system: "System") -> None:
 
     number = submit_first(system, job.script, job.folder)
     print(f"submitted job {number}")
-    for hint in [f"l2l status {shlex.quote(shown(job.folder))}", *system.hints(number, str(job.wishes.name))]:
+    status = f"l2l status {shlex.quote(shown(job.folder))}   # once it has begun"
+    for hint in [*system.hints(number, str(job.wishes.name)), status]:
         print(f"  {hint}")
 
 
@@ -194,7 +200,7 @@ def _refuse_begun(experiment: "Experiment", folder: Path) -> bool:
     return is_over(experiment, folder)
 
 
-def _refuse_second(job: "Job", system: "System", again: bool) -> None:
+def _refuse_second(job: "Job", system: "System", waiting: str | None) -> None:
     """Refuse to submit where it cannot be done, or was done.
 
     Raises:
@@ -202,14 +208,12 @@ def _refuse_second(job: "Job", system: "System", again: bool) -> None:
         OptionError: The batch system is not here.
     """
     from l2l.errors import Locked, OptionError
-    from l2l.submit.chain import Record
 
     if not system.is_here:
         raise OptionError(
             f"--system {system.name}: there is no {system.program} on the PATH; submit from a login node, or see the "
             "script with --dry-run"
         )
-    waiting = None if again else Record(job.folder).living()
     if waiting:
         raise Locked(
             f"{shown(job.folder)}: job {waiting} of this run waits or runs already; nothing was submitted "

@@ -103,9 +103,15 @@ def job_for(
             "--time: expected the time of a job, as in --time 02:00:00, got none; give it here, as `time:` in the "
             f"`submit:` section of the experiment, or once for all in {user_file()}"
         )
+    if system.name != "slurm" and launcher == "slurm":
+        raise OptionError(
+            f"--launcher: expected one that works in jobs of {system.title}, got 'slurm'; take auto, mpi, or local "
+            "for a single node"
+        )
     one_process = launcher in _ONE_PROCESS
     whole_nodes = system.name == "slurm" and launcher != "mpi" and wishes.nodes is not None and wishes.ntasks is None
-    cores = wishes.cpus_per_task or resources.threads * (workers or 1 if one_process else 1)
+    at_once = workers or 1 if one_process else 1  # of a task
+    cores = wishes.cpus_per_task or resources.threads * at_once
     tasks = wishes.ntasks or (1 if one_process or whole_nodes else _tasks(wishes, system, resources, launcher, workers))
     if wishes.nodes and tasks < wishes.nodes and not whole_nodes:
         raise OptionError(f"--ntasks: expected at least one on each of {wishes.nodes} nodes, got {tasks}")
@@ -114,8 +120,15 @@ def job_for(
             f"--nodes: the launcher {launcher!r} works on one node, got {wishes.nodes}; take --launcher auto"
         )
     mpi = launcher == "mpi" or (system.name != "slurm" and launcher == "auto" and tasks > 1)
-    each = -(-tasks // wishes.nodes) if wishes.nodes else tasks
-    gpus = wishes.gpus or (None if whole_nodes else resources.gpus * each or None)
+    gpus = wishes.gpus
+    if gpus is None and resources.gpus and not whole_nodes and launcher != "jube":
+        simulating = tasks - (mpi and tasks > 1)
+        if simulating > 1 and wishes.nodes is None:
+            raise OptionError(
+                f"--nodes: expected on how many nodes {simulating} tasks with GPUs are to be, since GPUs are asked for "
+                "by the node; got none"
+            )
+        gpus = resources.gpus * at_once * -(-simulating // (wishes.nodes or 1))
     filled = replace(
         wishes,
         gpus=gpus,

@@ -66,7 +66,12 @@ def test_the_script_is_written_shown_and_submitted(submit: Submit, programs: Sta
     assert (code, err) == (0, "")
     assert out.startswith(script.read_text()) and os.access(script, os.X_OK)
     assert "#SBATCH --account=brain\n#SBATCH --partition=batch\n" in out
-    assert out.rpartition("\n\n")[2].splitlines()[:2] == ["submitted job 1", "  l2l status runs/quick"]
+    assert out.rpartition("\n\n")[2].splitlines() == [
+        "submitted job 1",
+        "  squeue --me --name=l2l-quick",
+        "  scancel --me --name=l2l-quick   # this job and its successors",
+        "  l2l status runs/quick   # once it has begun",
+    ]
     assert programs.asked == [f"sbatch --parsable {script}"]
 
 
@@ -74,6 +79,15 @@ def test_a_dry_run_stops_before(submit: Submit, programs: StandIns) -> None:
     code, out, _ = submit("quick.yaml", "--dry-run")
     assert code == 0 and "nothing was submitted" in out
     assert programs.asked == [] and Path("runs/quick/submit/job.sh").exists()
+
+
+def test_a_dry_run_leaves_the_script_to_the_successors_of_a_job_that_waits(submit: Submit) -> None:
+    assert submit("quick.yaml")[0] == 0
+    script = Path("runs/quick/submit/job.sh")
+    before = script.read_text()
+    code, out, _ = submit("quick.yaml", "--set", "seed=3", "--dry-run")
+    assert code == 0 and "--set seed=3" in out and "not written, since job 1 of this run waits or runs" in out
+    assert script.read_text() == before
 
 
 def test_flags_come_before_the_file_the_user_and_the_site(submit: Submit, tmp_path: Path) -> None:

@@ -211,8 +211,33 @@ def test_what_a_trial_needs_makes_tasks_and_cores(
     assert (found.wishes.ntasks, found.wishes.cpus_per_task) == expected
 
 
-def test_what_a_trial_needs_makes_gpus() -> None:
-    assert job(Wishes(ntasks=4, nodes=2, time=600), "slurm", gpus=2).wishes.gpus == 4
+@pytest.mark.parametrize(
+    ("system", "launcher", "workers", "wishes", "expected"),
+    [
+        ("slurm", "auto", None, Wishes(ntasks=4, nodes=2), 4),
+        ("slurm", "auto", None, Wishes(ntasks=4, nodes=2, gpus=3), 3),
+        ("slurm", "auto", None, Wishes(), 2),
+        ("slurm", "local", 4, Wishes(), 8),  # one process, with four trials at once
+        ("slurm", "jube", 4, Wishes(), None),  # whose own jobs have them
+        ("pbs", "auto", None, Wishes(ntasks=5, nodes=1), 8),  # the first rank leads and needs none
+    ],
+)
+def test_what_a_trial_needs_makes_gpus(
+    system: str, launcher: str, workers: int | None, wishes: Wishes, expected: int | None
+) -> None:
+    assert job(replace(wishes, time=600), system, launcher, workers, gpus=2).wishes.gpus == expected
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_gpus_of_several_tasks_want_the_number_of_nodes(system: str) -> None:
+    with pytest.raises(OptionError, match=r"--nodes: expected on how many nodes 3 tasks with GPUs are to be.*got none"):
+        job(Wishes(time=60), system, workers=3, gpus=1)
+
+
+@pytest.mark.parametrize("system", ["pbs", "lsf"])
+def test_workers_of_slurm_work_on_slurm_alone(system: str) -> None:
+    with pytest.raises(OptionError, match=r"--launcher: expected one that works in jobs of .*, got 'slurm'; take auto"):
+        job(Wishes(), system, "slurm")
 
 
 @pytest.mark.parametrize(
