@@ -82,12 +82,12 @@ def make(what: Name | Callable[..., Executor], wish: Wish) -> Made:
         return maker(wish)
     except (OptionError, MissingPart, LauncherError):
         raise
-    except TypeError as error:
-        raise OptionError(
-            f"ExecutorLauncher: option 'arguments': {name} does not take {dict(wish.arguments)}: {error}"
-        ) from error
     except Exception as error:
         text = " ".join(str(error).split())
+        if isinstance(error, TypeError) and "argument" in text:
+            raise OptionError(
+                f"ExecutorLauncher: option 'arguments': {name} does not take {dict(wish.arguments)}: {text}"
+            ) from error
         raise LauncherError(f"the executor {name} cannot be made: {type(error).__name__}: {text}") from error
 
 

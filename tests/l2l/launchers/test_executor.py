@@ -306,6 +306,10 @@ def no_executor(**options: Any) -> Any:
     return object()
 
 
+def mistaken(size: int) -> Executor:
+    return ThreadPoolExecutor(size + "1")  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
@@ -314,6 +318,7 @@ def no_executor(**options: Any) -> Any:
         ({"executor": "nowhere.py:make"}, OptionError, "there is no file .*nowhere.py"),
         ({"executor": no_executor}, OptionError, r"returns a concurrent.futures.Executor, got object from no_executor"),
         ({"executor": threads, "arguments": {"size": 1}}, OptionError, r"'arguments': threads does not take .*size"),
+        ({"executor": mistaken, "arguments": {"size": 1}}, LauncherError, "mistaken cannot be made: TypeError: unsupp"),
         ({"executor": "processes", "workers": 0}, OptionError, "'workers': expected at least 1, got 0"),
         ({"executor": "processes", "arguments": {"speed": 1}}, OptionError, "'arguments': processes does not take"),
     ],
