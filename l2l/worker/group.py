@@ -9,6 +9,7 @@ import pickle
 import selectors
 import sys
 import time
+import traceback
 import uuid
 from collections import deque
 from collections.abc import Sequence
@@ -114,9 +115,12 @@ class _Model:
         return trial, timed.started, timed.seconds, timed.result
 
     def teardown(self) -> None:
-        """Let the optimizee tear down."""
+        """Let the optimizee tear down; what it raises then is said, and takes no other rank along."""
         if self._evaluator is not None:
-            self._evaluator.optimizee.teardown()
+            try:
+                self._evaluator.optimizee.teardown()
+            except Exception as error:  # noqa: BLE001 - the work is done, whatever it is
+                traceback.print_exception(error)
 
 
 def _assist(comm: "Comm", inner: "Comm") -> None:

@@ -81,7 +81,7 @@ def introduce(connection: socket.socket, secret: bytes, introduction: dict[str, 
     """Prove to the listening side who we are, and see that it is who we think.
 
     Args:
-        connection: Blocking, with a timeout.
+        connection: Blocking.
         secret: That both have.
         introduction: Plain data that the other side is to know.
 

@@ -221,6 +221,8 @@ class Station:
 def introduced(addresses: Sequence[str], secret: bytes, about: Mapping[str, Any]) -> socket.socket:
     """A connection to the leader over which both have proved themselves; it blocks.
 
+    A leader that is busy, as with an optimizer that thinks, answers when it comes to it: that may take hours.
+
     Args:
         addresses: Where it listens; the first that answers is taken.
         secret: The run's.
@@ -230,15 +232,15 @@ def introduced(addresses: Sequence[str], secret: bytes, about: Mapping[str, Any]
         LauncherError: It cannot be reached, or is another one.
     """
     connection = connect(addresses)
+    connection.settimeout(None)
     try:
         introduce(connection, secret, {"host": platform.node(), "pid": os.getpid(), **about})
     except OSError as error:
         connection.close()
-        raise LauncherError(f"the leader at {addresses[0]} does not answer: {error}") from error
+        raise LauncherError(f"{platform.node()}: the leader broke off before it let us in: {error}") from error
     except LauncherError:
         connection.close()
         raise
-    connection.settimeout(None)
     return connection
 
 

@@ -11,17 +11,25 @@ import time
 import l2l
 
 
-@l2l.optimizee(space=l2l.ParameterSpace(x=l2l.Real(-5.0, 5.0)), stochastic=False)
-def distances(individual: l2l.Individual, trial: l2l.Trial) -> float:
+class Distances(l2l.Optimizee):
     """The squared distances of x to the number of each rank, each computed by its rank."""
-    assert trial.comm is not None
-    rank, x = trial.comm.Get_rank(), individual["x"]
-    if x < -4.0:
-        raise ValueError("all of us")
-    parts = trial.comm.allgather((x - rank) ** 2)
-    if x > 4.0 and rank == 1:
-        raise ValueError("one of us")
-    return float(sum(parts))
+
+    space = l2l.ParameterSpace(x=l2l.Real(-5.0, 5.0))
+    objectives = (l2l.Minimize("fitness"),)
+    stochastic = False
+
+    def simulate(self, individual: l2l.Individual, trial: l2l.Trial) -> float:
+        assert trial.comm is not None
+        rank, x = trial.comm.Get_rank(), individual["x"]
+        if x < -4.0:
+            raise ValueError("all of us")
+        parts = trial.comm.allgather((x - rank) ** 2)
+        if x > 4.0 and rank == 1:
+            raise ValueError("one of us")
+        return float(sum(parts))
+
+    def teardown(self) -> None:
+        raise RuntimeError("what is raised when all is done costs nothing")
 
 
 @l2l.optimizee(space=l2l.ParameterSpace(n=l2l.Integer(0, 5)), stochastic=False)
@@ -59,7 +67,7 @@ if __name__ == "__main__":
         experiment = l2l.Experiment(deadly, grid, directory=folder, launcher=launcher, resources={"ranks": 2})
     else:
         experiment = l2l.Experiment(
-            distances,
+            Distances(),
             {"name": "random", "population": 20},
             directory=folder,
             launcher={"name": launcher, "mpi": "pmi2"} if launcher == "slurm" else launcher,

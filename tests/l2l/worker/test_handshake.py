@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from l2l.errors import LauncherError
+from l2l.worker import station
 from l2l.worker.channel import Inbox, framed
 from l2l.worker.handshake import LONGEST, MAGIC, NONCE, PROOF, Challenge, introduce, new_secret
 
@@ -84,6 +85,27 @@ def test_a_client_refuses_what_is_no_leader_or_another() -> None:
             ours.sendall(answer)
             with pytest.raises(LauncherError):
                 introduce(theirs, SECRET, {"kind": "station"})
+
+
+def test_a_leader_that_is_busy_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(station, "_CONNECT", 0.05)
+    came: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as leader:
+        address = f"127.0.0.1:{leader.getsockname()[1]}"
+        client = threading.Thread(target=lambda: came.append(station.introduced([address], SECRET, {"place": 3})))
+        client.start()
+        client.join(0.2)  # the leader is at other things for four times as long as it may take to connect
+        challenge = Challenge(SECRET)
+        connection, _ = leader.accept()
+        connection.sendall(challenge.greeting)
+        said = None
+        while said is None:
+            said = challenge.take(connection.recv(4096))
+        connection.sendall(challenge.answer)
+        client.join(10.0)
+        assert said["place"] == 3 and len(came) == 1
+        came[0].close()
+        connection.close()
 
 
 def test_a_message_that_is_too_large_is_not_read() -> None:
