@@ -29,6 +29,8 @@ _LEAST, _MOST, _SHARE = 0.01, 1.0, 0.05
 _UNDER_WAY = 2
 """Benchmarks that JUBE may still be concluding when another begins."""
 _FAREWELL = 10.0
+_FILES = {"local": (11, 5), "slurm": (13, 8)}
+"""Platform → how many stay of a benchmark, and of each of its work packages."""
 
 
 class JubeLauncher(Launcher):
@@ -98,11 +100,13 @@ class JubeLauncher(Launcher):
         self._temporary: Path | None = None
 
     def about(self) -> str:
-        """Which JUBE, and where its steps run."""
+        """Which JUBE, where its steps run, and what stays of a benchmark."""
         version = check_jube()
         if self._platform == "slurm":
             check_slurm()
-        return f"JUBE {version}, platform {self._platform}"
+        files, more = _FILES[self._platform]
+        stay = f"of each generation stay {files} files and {more} a work package"
+        return f"JUBE {version}, platform {self._platform}; {stay}"
 
     def capacity(self, resources: Resources, *, programs: bool = False) -> int:
         """As many as there are work packages at once."""

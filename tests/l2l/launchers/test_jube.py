@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -146,6 +147,10 @@ def test_results_stay_only_as_long_as_a_run_may_need_them(tmp_path: Path) -> Non
     run(tmp_path, LOCAL, stop={"generations": 6}, validate=None)
     left = {file.parent.parent.name for file in tmp_path.glob("jube/0*/packages/*.results.jsonl")}
     assert {"00004", "00005"} <= left and "00000" not in left
+    promised = re.search(r"stay (\d+) files and (\d+) a work package", JubeLauncher().about())
+    assert promised
+    files = [one for one in (tmp_path / "jube/00000").rglob("*") if one.is_file()]
+    assert len(files) == int(promised[1]) + 2 * int(promised[2])
     assert len(list(tmp_path.glob("jube/0*/runs/000000/result/fitness.dat"))) == 6
 
 
