@@ -63,11 +63,13 @@ def of_pbs(said: str) -> float | None:
 def of_lsf(said: str) -> float | None:
     """Seconds that are left, as `bjobs -o time_left` says them: hours and minutes, and by which limit.
 
+    Only a run limit (L) ends the job, its estimated time (E, or X where that is over) does not.
+
     Example:
-        >>> of_lsf("1:30 L"), of_lsf("-")
-        (5400.0, None)
+        >>> of_lsf("1:30 L"), of_lsf("0:10 E"), of_lsf("-")
+        (5400.0, None, None)
     """
-    found = re.match(r"\s*(\d+):(\d+)", said)
+    found = re.fullmatch(r"(\d+):(\d+)(?: L)?", said.strip())
     return 3600.0 * int(found[1]) + 60.0 * int(found[2]) if found else None
 
 

@@ -133,6 +133,7 @@ def _folder_text(experiment: "Experiment") -> str:
     from l2l.cli.folders import begun, shown
     from l2l.errors import Locked, OptionError
     from l2l.experiment.identity import check_same
+    from l2l.experiment.lead import is_over
     from l2l.lock import holder
 
     folder = experiment.directory.absolute()
@@ -144,7 +145,8 @@ def _folder_text(experiment: "Experiment") -> str:
     if not begun(folder):
         return f"{shown(folder)}: new"
     check_same(experiment, document.read(folder / "experiment.yaml").data, folder)
-    return f"{shown(folder)}: holds this experiment, and `l2l run` goes on with it"
+    further = "which is finished" if is_over(experiment, folder) else "and `l2l run` goes on with it"
+    return f"{shown(folder)}: holds this experiment, {further}"
 
 
 def _check_unchanged(experiment: "Experiment", said: "Description") -> None:

@@ -52,6 +52,7 @@ def test_times_of_pbs_are_read() -> None:
 def test_times_of_lsf_are_read() -> None:
     assert of_lsf("0:58 L\n") == 58 * 60.0
     assert of_lsf("-") is None
+    assert of_lsf("0:10 E\n") is None, "an estimate, at which no job is ended"
 
 
 @pytest.mark.slow

@@ -457,7 +457,8 @@ def test_check_counts_what_a_grid_costs(l2l: Run) -> None:
 
 
 def test_check_knows_what_the_folder_holds(finished: Run) -> None:
-    assert "goes on with it" in finished("check", "model.py")[1]
+    assert "holds this experiment, which is finished" in finished("check", "model.py")[1]
+    assert "goes on with it" in finished("check", "model.py", "--set", "stop.generations=9")[1]
     code, _, err = finished("check", "model.py", "--set", "seed=9")
     assert code == 2 and "seed: 0 in the folder, 9 here" in err
 
