@@ -40,9 +40,11 @@ class Slurm(System):
         assert seconds is not None
         # To the leader alone where it is the batch process; where srun is that, srun passes it on to all ranks.
         whom = "" if job.mpi else "B:"
+        # Nodes that are ours alone come with all their cores and GPUs, and with the memory of a site's default.
+        memory = "0" if job.whole_nodes else None
         return {
             "time": _hours(seconds),
-            "memory": f"{-(-wishes.memory // 2**20)}M" if wishes.memory else None,
+            "memory": f"{-(-wishes.memory // 2**20)}M" if wishes.memory else memory,
             "whole_nodes": "--exclusive" if job.whole_nodes else None,
             "signal": f"{whom}USR1@{_WARNING}" if seconds > _SHORT else None,
             "mail_when": "END,FAIL" if wishes.mail else None,
