@@ -237,8 +237,9 @@ def _ipyparallel(wish: Wish) -> Made:
         if cluster:
             cluster.close()
         raise
-    close = cluster.close if cluster else client.close
-    return Made(executor, slots, close, lambda: bool(client.ids), ours=cluster is not None, elsewhere=cluster is None)
+    if cluster:
+        return Made(executor, slots, cluster.close, cluster.works, ours=True, elsewhere=False)
+    return Made(executor, slots, client.close, lambda: bool(client.ids))
 
 
 class _Engines:
@@ -264,6 +265,10 @@ class _Engines:
         except BaseException:
             self.close()
             raise
+
+    def works(self) -> bool:
+        """Whether the controller lives, without which nothing is ever heard of a task again, and engines do."""
+        return bool(self.client.ids) and bool(self._cluster.controller.process.is_running())
 
     def close(self) -> None:
         """End them all."""

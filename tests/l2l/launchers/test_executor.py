@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from l2l import Trajectory
@@ -235,6 +236,23 @@ def test_killed_workers_of_the_executor_lose_nothing(tmp_path: Path) -> None:
 def parent_of(pid: int) -> int:
     """The process that started one."""
     return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_killed_controller_of_our_own_engines_loses_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("ipyparallel")
+    with ExecutorLauncher(executor="ipyparallel", workers=1) as launcher:
+        launcher.start(Misbehaving(), Resources(), tmp_path)
+        launcher.describe()
+        trials = trials_of(["hangs", "well"])
+        launcher.submit(trials)
+        for one in psutil.Process().children(recursive=True):
+            if "ipyparallel.controller" in one.cmdline():
+                one.kill()
+        assert {one.status for one in collected(launcher, 2).values()} == {Status.LOST}
+        launcher.submit(trials[1:])
+        assert {one.status for one in collected(launcher, 1).values()} == {Status.OK}
 
 
 @pytest.mark.slow
