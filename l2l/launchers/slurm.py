@@ -21,6 +21,7 @@ from l2l.values import Resources
 from l2l.worker.plan import Plan
 
 _JOB = "SLURM_JOB_ID"
+_OWN = ".l2l-"
 
 
 class SlurmLauncher(PooledLauncher):
@@ -137,7 +138,7 @@ class SlurmLauncher(PooledLauncher):
         if not inside:
             self._own = self._call_folder()
         each = self._of_a_worker(plan.resources, self._programs)
-        orders = self._steps(each, plan.logs) if inside else self._jobs(each, plan.logs, label)
+        orders = self._steps(each, plan.logs, label) if inside else self._jobs(each, plan.logs, label)
         fleet = SlurmFleet(plan, orders, label, each.ranks)
         try:
             if self._own:
@@ -158,7 +159,7 @@ class SlurmLauncher(PooledLauncher):
 
     # --- within an allocation ---
 
-    def _steps(self, each: Resources, logs: Path) -> list[Order]:
+    def _steps(self, each: Resources, logs: Path, label: str) -> list[Order]:
         """A step a node, or a step a trial of several ranks."""
         ranks = each.ranks
         options = [*(["--overlap"] if self._programs or _within_a_step() else ["--exact"]), *self._step]
@@ -168,7 +169,7 @@ class SlurmLauncher(PooledLauncher):
             name = f"{len(found)}"
             log = logs / f"step-{name}.log"
             tasks = ranks if ranks > 1 else places
-            one = Step(name, places, log, nodes=where, tasks=tasks, resources=each, options=options)
+            one = Step(name, places, log, nodes=where, tasks=tasks, resources=each, options=options, label=label)
             found.append(one)
         return found
 
@@ -225,8 +226,10 @@ class SlurmLauncher(PooledLauncher):
     def _call_folder(self) -> Path:
         """A folder that only we can enter, and that the nodes see too."""
         place = self._folder or Path.cwd()
+        for left in place.glob(f"{_OWN}*") if self._folder else ():  # by a leader that was killed
+            shutil.rmtree(left, ignore_errors=True)
         try:
-            return Path(tempfile.mkdtemp(prefix=".l2l-", dir=place)).absolute()
+            return Path(tempfile.mkdtemp(prefix=_OWN, dir=place)).absolute()
         except OSError as error:
             raise LauncherError(f"{place}: expected to make a folder there, got: {error.strerror}") from error
 

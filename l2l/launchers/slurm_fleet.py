@@ -1,7 +1,7 @@
 """Workers that Slurm starts: asked for, watched, and asked for again where they end."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from l2l.errors import LauncherError
@@ -17,9 +17,8 @@ _LOOK = 0.25
 _ASK = 2.0
 """Seconds between two questions to the queue."""
 _FRUITLESS = 3
+_FAREWELL = 2.0
 _LONGEST_PAUSE = 30.0
-_SLOW = 90.0
-"""Seconds after which an order that has begun and brought nobody is given again."""
 _AFTERMATH = 60.0
 """Seconds after which ranks that are cut off, and whose step is said to go on, are given up as lost."""
 
@@ -88,7 +87,7 @@ class SlurmFleet(Fleet):
         """Judge workers whose station is gone: ranks that simulate themselves are judged once their order has ended."""
         order = self._order(origin)
         if order is not None:
-            order.arrived = True
+            _note(order, workers)
         if self._together and order is not None and not self._stopping:
             self._cut.append(_Cut(origin, workers, time.monotonic()))
         else:
@@ -111,17 +110,17 @@ class SlurmFleet(Fleet):
             return
         self._look_at = now + _LOOK
         if self._jobs and now >= self._ask_at:
-            self._ask_at = now + _ASK
-            look_after(self._jobs, self._label)
+            answers = look_after(self._jobs, self._label)
+            self._ask_at = time.monotonic() + (_ASK if answers else _LONGEST_PAUSE / 3)
         for station in self._stations.values():
             if order := self._order(station.origin):
-                order.arrived, order.fruitless = True, 0
+                _note(order, station.workers.values())
         if self._together and self.plan.resources.timeout:
             self._end_overdue(now, self.plan.resources.timeout)
         for order in self._orders.values():
             if order.waits():
                 order.since = now
-            if not order.arrived and now - order.since > _SLOW:
+            if not order.arrived and now - order.since > self.plan.patience:
                 order.since = now
                 order.cancel()
             code = order.ended()
@@ -169,25 +168,33 @@ class SlurmFleet(Fleet):
         """Ask for workers again in place of those that ended.
 
         Raises:
-            LauncherError: They end again and again before they come.
+            LauncherError: They end again and again before they are ready, or Slurm refuses again and again.
         """
         if now < order.due:
             return
-        if order.due == 0.0 and not order.arrived:
-            order.fruitless += 1
-            if order.fruitless >= _FRUITLESS and not self.workers and order.usable():
+        if order.due == 0.0 and not order.ready:
+            if self._in_vain(order, now) and order.usable():
                 raise LauncherError(
-                    f"Slurm ended our workers {order.fruitless} times before they came; of the last {cause_of(code)}; "
-                    f"it said (all of it in {order.log}):\n{order.said()}"
+                    f"what Slurm starts for us ended {order.fruitless} times before a worker was ready; of the last "
+                    f"{cause_of(code)}; it said (all of it in {order.log}):\n{order.said()}"
                 )
-            order.due = now + min(2.0**order.fruitless, _LONGEST_PAUSE)
         elif not order.usable():
             order.due = now + _LONGEST_PAUSE / 3
             if all(one.ended() is not None and not one.usable() for one in self._orders.values()):
                 raise LauncherError("no node of our allocation answers any more; resume the run in a new one")
         else:
             order.due = 0.0
-            order.give(self.call)
+            try:
+                order.give(self.call)
+            except LauncherError:
+                if self._in_vain(order, now):
+                    raise
+
+    def _in_vain(self, order: Order, now: float) -> bool:
+        """Let an order that came to nothing rest for a while; whether it did so too often, and no other goes better."""
+        order.fruitless += 1
+        order.due = now + min(2.0**order.fruitless, _LONGEST_PAUSE)
+        return order.fruitless >= _FRUITLESS and not any(worker.hello for worker in self.workers)
 
     def _give_up(self, now: float) -> None:
         for cut in [one for one in self._cut if now - one.since > _AFTERMATH]:
@@ -201,13 +208,21 @@ class SlurmFleet(Fleet):
             if order.waits():
                 order.cancel()
         super().stop(grace)
-        deadline = time.monotonic() + 2.0
-        while any(order.origin and order.ended() is None for order in self._steps) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        self._await_steps(_FAREWELL)
         for order in self._orders.values():
             if order.origin:
                 order.cancel()
+        self._await_steps(3 * _FAREWELL)
 
-    @property
-    def _steps(self) -> list[Order]:
-        return [order for order in self._orders.values() if not isinstance(order, Job)]
+    def _await_steps(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        steps = [order for order in self._orders.values() if order.origin and not isinstance(order, Job)]
+        while any(order.ended() is None for order in steps) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def _note(order: Order, workers: Iterable[Distant]) -> None:
+    """Take note that the station of an order has come, and perhaps workers that are ready."""
+    order.arrived = True
+    if any(worker.hello for worker in workers):
+        order.ready, order.fruitless = True, 0

@@ -1,8 +1,8 @@
 """What is asked of Slurm so that workers come: job steps within an allocation, jobs from a login node."""
 
+import math
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +16,10 @@ from l2l.values import Resources
 from l2l.worker.crash import log_size, tail
 
 _PATIENCE = 60.0
-_BAD = ("down", "drain", "fail", "err", "unk", "not_resp", "power", "boot", "maint")
+_UNKILLABLE = 5.0
+"""Seconds that a step's srun may take to see that the step was killed."""
+_BAD = ("down", "drained", "fail", "err", "unk", "not_resp", "power", "boot", "maint")
+"""How the states of nodes begin that take no step of ours; one that is draining does, as long as our job is there."""
 _OF_THE_JOB = (
     "SLURM_NTASKS", "SLURM_NPROCS", "SLURM_CPUS_PER_TASK", "SLURM_TRES_PER_TASK", "SLURM_MEM_PER", "SLURM_GPUS",
     "SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SLURM_TASKS_PER_NODE", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND",
@@ -41,8 +44,11 @@ class Order(ABC):
         self.origin = ""
         """By which its stations name it; another one each time that it is given."""
         self.fruitless = 0
-        """How often in a row it ended before a worker came."""
+        """How often in a row it ended before a worker was ready, or was refused."""
         self.arrived = False
+        """Whether a station came since it was given."""
+        self.ready = False
+        """Whether a worker said hello since it was given."""
         self.since = 0.0
         """When it was given, or began as far as is known, on the monotonic clock."""
         self.due = 0.0
@@ -59,7 +65,8 @@ class Order(ABC):
             LauncherError: Slurm refuses.
         """
         self.origin, self._given = f"{self.name}.{self._given}", self._given + 1
-        self.arrived, self.condemned, self.since = False, "", time.monotonic()
+        self.arrived = self.ready = False
+        self.condemned, self.since = "", time.monotonic()
         self._log_start = log_size(self.log)
         self.ask(call)
 
@@ -89,7 +96,7 @@ class Order(ABC):
 
     @abstractmethod
     def cancel(self) -> None:
-        """End it at once."""
+        """See that it ends; does not wait for it."""
 
 
 class Step(Order):
@@ -101,6 +108,7 @@ class Step(Order):
         tasks: How many, over all nodes.
         resources: Of each task.
         options: Further ones of srun.
+        label: How its name among the steps of the allocation begins, which no other run's does.
     """
 
     def __init__(
@@ -113,8 +121,11 @@ class Step(Order):
         tasks: int,
         resources: Resources,
         options: Sequence[str],
+        label: str,
     ) -> None:
         super().__init__(name, places, log)
+        self._label = label
+        self._killed = math.inf
         self._nodes = nodes
         self._options = [
             *step_options(tasks, resources, options),
@@ -125,7 +136,8 @@ class Step(Order):
 
     def ask(self, call: Call) -> None:
         """Start srun, and tell the tasks through it where we are."""
-        command = [program("srun"), *self._options, f"--job-name={self.origin}", *outpost(self.origin)]
+        command = [program("srun"), *self._options, f"--job-name={self._listed}", *outpost(self.origin)]
+        self._killed = math.inf
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, env=step_environment()
@@ -140,6 +152,8 @@ class Step(Order):
     def ended(self) -> int | None:
         """The return code of srun, which is that of the task that went worst."""
         code = self._process.poll() if self._process else None
+        if self._process and code is None and time.monotonic() - self._killed > _UNKILLABLE:
+            self._process.kill()
         return 128 - code if code is not None and code > 128 else code
 
     def to_blame(self) -> bool:
@@ -155,20 +169,21 @@ class Step(Order):
         return False
 
     def cancel(self) -> None:
-        """Kill the step, then srun if it does not see that."""
+        """Kill the step; its srun too, later, if it does not see that."""
         if self._process is None or self._process.poll() is not None:
             return
         job = os.environ.get("SLURM_JOB_ID", "")
         listed = ask_slurm("squeue", "-h", "-s", "-j", job, "-o", "%i %j", check=False)
         for line in listed.splitlines():
             step, _, name = line.partition(" ")
-            if name.strip() == self.origin:
+            if name.strip() == self._listed:
                 ask_slurm("scancel", "--signal=KILL", step, check=False)
-        try:
-            self._process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
+        self._killed = min(self._killed, time.monotonic())
+
+    @property
+    def _listed(self) -> str:
+        """Its name among the steps of the allocation."""
+        return f"{self._label}.{self.origin}"
 
 
 def step_options(tasks: int, resources: Resources, options: Sequence[str]) -> list[str]:
@@ -220,6 +235,7 @@ class Job(Order):
         """As the queue has it; "" where it is not there."""
         self.number = ""
         """In the queue; "" before it was given."""
+        self._code: int | None = None
         self._call = call
         self._step = step_options(tasks, resources, step)
         gpus = [f"--gpus-per-task={resources.gpus}"] if resources.gpus else []
@@ -238,12 +254,15 @@ class Job(Order):
         command = shlex.join(["srun", *self._step, *outpost(self.origin, self._call)])
         script = f"#!/bin/sh\nunset $(env | grep -oE '^({'|'.join(_OF_THE_JOB)})[^=]*')\nexec {command}\n"
         said = ask_slurm("sbatch", "--parsable", *self._options, given=script)
-        self.number, self.state = said.strip().partition(";")[0], "PENDING"
+        self.number, self.state, self._code = said.strip().partition(";")[0], "PENDING", None
 
     def ended(self) -> int | None:
         """Its return code once the queue does not have it; 0 where that is not known."""
-        if self.state:
-            return None
+        if not self.state and self._code is None:
+            self._code = self._exit_code()
+        return None if self.state else self._code
+
+    def _exit_code(self) -> int:
         exit_code, _, number = self._told("ExitCode").partition(":")
         if number.isdigit() and int(number):
             return -int(number)
@@ -272,12 +291,16 @@ class Job(Order):
         return next((one.partition("=")[2] for one in told.split() if one.startswith(f"{key}=")), "")
 
 
-def look_after(jobs: Sequence[Job], label: str) -> None:
-    """Ask the queue, once for all jobs, in which state they are."""
-    listed = ask_slurm("squeue", "-h", "--me", f"--name={label}", "-o", "%i %T")
+def look_after(jobs: Sequence[Job], label: str) -> bool:
+    """Ask the queue, once for all jobs, in which state they are; whether it answers, else they are as they were."""
+    try:
+        listed = ask_slurm("squeue", "-h", "--me", f"--name={label}", "-o", "%i %T")
+    except LauncherError:
+        return False
     states = dict(line.split() for line in listed.splitlines())
     for job in jobs:
         job.state = states.get(job.number, "")
+    return True
 
 
 def program(name: str) -> str:

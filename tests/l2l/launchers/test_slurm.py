@@ -13,6 +13,7 @@ import pytest
 from l2l import Status, Trajectory
 from l2l.errors import OptionError
 from l2l.launchers.slurm import SlurmLauncher, cores_of
+from l2l.launchers.slurm_orders import Job, look_after
 from l2l.values import Resources
 from tests.faults.harness import PROGRAM, Leader, check_replay, finished, same, starts, write_experiment
 from tests.faults.test_bad_day import bad_day, check_bad_day
@@ -136,6 +137,7 @@ def same_results(one: Trajectory, other: Trajectory) -> None:
 def test_jobs_from_a_login_node_bring_workers(tmp_path: Path, slurm: Cluster) -> None:
     launcher = {"name": "slurm", "workers": 3, "per_job": 2, "options": ["--time=5"]}
     run = tmp_path / "slurm/run"
+    (run / ".l2l-left").mkdir(parents=True)  # by a leader that was killed
     leader = Leader("run", experiment(tmp_path / "slurm", 0.05, launcher=launcher))
     leader.until(lambda: len(finished(run)) >= 10)
     calls = [*run.glob(".l2l-*/call")]
@@ -161,12 +163,15 @@ def test_ranks_simulate_a_trial_together(
     check_groups(tmp_path / "run")
 
 
-def test_ranks_that_crash_or_hang_cost_their_trial_alone(
+def test_ranks_that_crash_or_hang_cost_their_trial_alone_also_on_nodes_that_drain(
     tmp_path: Path, slurm: Cluster, mpich: Mpich, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in mpich[1].items():
         monkeypatch.setenv(name, value)
-    code, said = allocated(GROUPS, tmp_path / "run", "slurm", "bad", program=(sys.executable,)).end(200.0)
+    leader = allocated(GROUPS, tmp_path / "run", "slurm", "bad", program=(sys.executable,))
+    leader.until((tmp_path / "run/logs/step-1.log").exists)
+    slurm.ask("scontrol", "update", "nodename=n1,n2", "state=drain", "reason=test")
+    code, said = leader.end(200.0)
     assert code == 0, said
     run = Trajectory(tmp_path / "run")
     assert len(run.trials) == 12
@@ -184,8 +189,25 @@ def test_what_cannot_work_is_said(tmp_path: Path, slurm: Cluster) -> None:
     refused = {"name": "slurm", "options": ["--partition=nowhere"]}
     code, said = Leader("run", experiment(tmp_path / "login", launcher=refused)).end(60.0)
     assert code == 1 and "invalid partition specified: nowhere" in said
+    for number in range(64):
+        (tmp_path / f"slurm/run/logs/worker-{number}.log").mkdir(parents=True)
+    code, said = Leader("run", file, program=("salloc", "--quiet", "--ntasks=1", PROGRAM)).end(60.0)
+    assert code == 1 and "ended 3 times before a worker was ready" in said and "IsADirectoryError" in said
     with pytest.raises(OptionError, match=r"resources\.memory"):
         SlurmLauncher().check(Resources(ranks=2, memory="1 GB"))  # type: ignore[arg-type]
+
+
+def test_jobs_are_as_they_were_where_the_queue_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"RUNNING": 'echo "7 RUNNING"', "no answer": "echo 'cannot contact controller' >&2; exit 1", "": "true"}
+    call, log, wanted = tmp_path / "call", tmp_path / "log", Resources()
+    job = Job("0", 1, log, tasks=1, resources=wanted, options=[], step=[], call=call, label="l2l-test")
+    job.number = "7"
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for state, answer in answers.items():
+        (tmp_path / "squeue").write_text(f"#!/bin/sh\n{answer}\n")
+        (tmp_path / "squeue").chmod(0o755)
+        assert look_after([job], "l2l-test") is (state != "no answer")
+        assert job.state == ("RUNNING" if state == "no answer" else state)
 
 
 def test_short_forms_of_cores_are_read() -> None:
