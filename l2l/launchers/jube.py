@@ -100,9 +100,12 @@ class JubeLauncher(Launcher):
         self._temporary: Path | None = None
 
     def about(self) -> str:
-        """Which JUBE, where its steps run, and what stays of a benchmark."""
+        """Which JUBE, where its steps run, and what stays of a benchmark; refuses a template as `start` does."""
+        slurm = self._platform == "slurm"
+        if slurm:
+            script_of(self._template, 1, self._sbatch)
         version = check_jube()
-        if self._platform == "slurm":
+        if slurm:
             check_slurm()
         files, more = _FILES[self._platform]
         stay = f"of each generation stay {files} files and {more} a work package"

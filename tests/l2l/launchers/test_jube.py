@@ -374,6 +374,8 @@ def test_a_template_that_cannot_be_filled_is_refused(
     launcher = JubeLauncher(platform="slurm", template=tmp_path / "site.job")
     with pytest.raises(error, match=said):
         launcher.start(Misbehaving(), Resources(), tmp_path)
+    with pytest.raises(error, match=said):
+        launcher.about()
 
 
 @pytest.mark.usefixtures("jube")
