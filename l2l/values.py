@@ -306,7 +306,7 @@ class Trial:
 
     @property
     def directory(self) -> Path:
-        """A private, empty folder, made on first use."""
+        """A private, empty folder, made on first use; the same on all ranks of a trial that has several."""
         if self._directory is None:
             if self.root is None:
                 import tempfile
@@ -314,9 +314,9 @@ class Trial:
                 self._directory = Path(tempfile.mkdtemp(prefix=f"l2l-{self.index}-{self.number}-"))
             else:
                 path = trial_directory(self.root, self.index, self.number, self.attempt)
-                if path.exists():
+                if self.comm is None and path.exists():  # else another rank's, emptied before any rank began
                     shutil.rmtree(path)
-                path.mkdir(parents=True)
+                path.mkdir(parents=True, exist_ok=self.comm is not None)
                 self._directory = path
         return self._directory
 

@@ -7,6 +7,7 @@ wait in ways that burn no core. Nothing is guarded here: a rank that dies takes 
 import os
 import pickle
 import selectors
+import shutil
 import sys
 import time
 import traceback
@@ -14,9 +15,10 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from l2l.values import Failure, Status, Trial
+from l2l.values import Failure, Status, Trial, trial_directory
 from l2l.worker.batch import Form
 from l2l.worker.channel import Inbox, framed, write_all
 from l2l.worker.distant import LARGEST
@@ -132,11 +134,23 @@ def _assist(comm: "Comm", inner: "Comm") -> None:
         code, about, row = told
         if about is not None:
             forms[code] = Form(code, *about)
-        _, _, _, (status, _, _, failure) = model.evaluate(forms[code], row, inner)
+        trial, _, _, (status, _, _, failure) = model.evaluate(forms[code], row, inner)
+        trial.left_directory()
         comm.send((status, failure), 0, _ANSWER)
         if failure is not None:
             _settled(comm, 0, _NOTED, failure)
     model.teardown()
+
+
+def _emptied(form: Form, row: Any) -> Path | None:
+    """Where the folder stands that the ranks of a trial share, which none of them has begun to fill."""
+    if form.root is None:
+        return None
+    index, number, attempt, *_ = row
+    folder = trial_directory(form.root, index, number, attempt)
+    if folder.exists():
+        shutil.rmtree(folder)
+    return folder
 
 
 class _Reporter:
@@ -231,6 +245,7 @@ class _Reporter:
         form = self._forms[code]
         about = None if code in self._told else (form.names, form.root, form.validation)
         self._told.add(code)
+        folder = _emptied(form, row)
         for rank in self._others:
             self._comm.send((code, about, row), rank, _TELL)
         trial, started, seconds, (status, fitness, observables, failure) = model.evaluate(form, row, self._inner)
@@ -242,7 +257,8 @@ class _Reporter:
                 status, failure = theirs, why and replace(why, message=f"rank {rank}: {why.message}")
                 fitness, observables = (float("nan"),) * len(fitness), {}
         short = failure and (failure.message, failure.traceback)
-        rest = (int(status), observables, short, trial.left_directory())
+        used = trial.left_directory() or (folder is not None and folder.exists())  # perhaps by another rank alone
+        rest = (int(status), observables, short, used)
         self._write((number, started, seconds, peak_memory(), fitness, *rest))
 
     def _write(self, message: Any) -> None:

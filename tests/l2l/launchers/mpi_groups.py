@@ -23,7 +23,9 @@ class Distances(l2l.Optimizee):
         rank, x = trial.comm.Get_rank(), individual["x"]
         if x < -4.0:
             raise ValueError("all of us")
+        (trial.directory / f"rank-{rank}").touch()
         parts = trial.comm.allgather((x - rank) ** 2)
+        assert len([*trial.directory.iterdir()]) == len(parts), "the ranks share the trial's folder"
         if x > 4.0 and rank == 1:
             raise ValueError("one of us")
         return float(sum(parts))
