@@ -110,9 +110,10 @@ def check_equal(folder: Path, alone: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("jube")
 def test_a_run_equals_one_in_a_single_process_in_a_folder_with_spaces(tmp_path: Path) -> None:
-    alone = run(tmp_path / "serial", "serial")
-    same(alone, run(tmp_path / "with spaces & more", LOCAL))
-    same(alone, run(tmp_path / "small", LOCAL | {"batch": 5}))
+    stop = {"generations": 2}
+    alone = run(tmp_path / "serial", "serial", stop=stop)
+    same(alone, run(tmp_path / "with spaces & more", LOCAL, stop=stop))
+    same(alone, run(tmp_path / "small", LOCAL | {"batch": 5}, stop=stop))
 
 
 @pytest.mark.slow
