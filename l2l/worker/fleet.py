@@ -132,7 +132,7 @@ class Fleet(Crew):
         station.close()
         workers = list(station.workers.values())
         for worker in workers:
-            worker.slow = True  # nothing more is sent there
+            worker.unreachable = True
         self.cut_off(station.origin, workers)
 
     # --- what a batch system knows better ---

@@ -203,7 +203,8 @@ class Pool(Feed):
                 if not backlog:
                     return
                 size, queued = sizing.size(len(backlog)), len(worker.sent)
-                if queued > size or worker.hello is None or worker.slow or worker.verdict is not None:
+                enough = queued > size or (queued and worker.slow)
+                if enough or worker.hello is None or worker.unreachable or worker.verdict is not None:
                     del hungry[worker]
                 elif spare or not queued:
                     self._send(worker, size)

@@ -31,6 +31,9 @@ class Worker(ABC):
         self.returned: list[Trial] = []
         """Trials that it gave back since they were last looked at, for the pool to take."""
         self.slow = False
+        """Whether what it has takes long, so that nothing more is sent until something came of it."""
+        self.unreachable = False
+        """Whether nothing can be sent to it any more."""
         self._next = 0
         self._forms = forms
         self._told_forms: set[int] = set()
