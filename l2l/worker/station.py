@@ -27,6 +27,9 @@ from l2l.worker.process import Process, environment_of, wait_for_ends
 from l2l.worker.watchdog import Watchdog
 
 _CONNECT = 10.0
+_ROOM = 1 << 20
+"""Bytes that a worker may write before the leader reads. A short result takes several times its size of them: the usual
+room holds a few hundred, and then the worker waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +275,7 @@ def connect(addresses: Sequence[str]) -> socket.socket:
 def _connected(path: str) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(_CONNECT)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
     try:
         connection.connect(path)
     except OSError:
