@@ -51,6 +51,7 @@ class Errands(Feed):
         self._done: queue.SimpleQueue[Future[Answer]] = queue.SimpleQueue()
         self._troubles = 0
         self._breaks = 0
+        self._looked = time.monotonic()
         try:
             self._send([])
         except BaseException:
@@ -96,16 +97,23 @@ class Errands(Feed):
 
     def _turn(self, left: float | None) -> None:
         """Hand out, wait a while at most, take what came."""
-        seconds = _LOOK if left is None else min(_LOOK, left)
         self._dispatch()
         try:
-            self._take(self._done.get(timeout=seconds))
+            self._take(self._done.get(timeout=_LOOK if left is None else min(_LOOK, left)))
+            self._looked = time.monotonic()
             while True:
                 self._take(self._done.get_nowait())
         except queue.Empty:
-            if seconds >= _LOOK and self._out and not self._made.works():
-                self._renew("it has no workers any more")
+            self._look()
         self._dispatch()
+
+    def _look(self) -> None:
+        """See whether an executor from which nothing came for some time can still run something."""
+        now = time.monotonic()
+        if self._out and now - self._looked >= _LOOK:
+            self._looked = now
+            if not self._made.works():
+                self._renew("it has no workers any more")
 
     def _dispatch(self) -> None:
         """Keep two batches a slot out: one that runs, and one to run on with."""
@@ -209,4 +217,5 @@ class Errands(Feed):
 
 
 def _text(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:2000]
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{': ' * bool(text)}{text}"[:2000]

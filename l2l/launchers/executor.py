@@ -35,6 +35,7 @@ class ExecutorLauncher(FedLauncher):
     """
 
     guards = frozenset({"crash", "timeout", "memory"})
+    waits = True
 
     def __init__(
         self,

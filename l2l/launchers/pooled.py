@@ -27,16 +27,20 @@ class FedLauncher(Launcher):
         OptionError: An option is out of range.
     """
 
+    waits = False
+    """Whether to start the processes takes long: then `start` leaves it to `describe`, which signals interrupt."""
+
     def __init__(self, *, patience: float = 600.0) -> None:
         if patience <= 0:
             raise OptionError(f"{type(self).__name__}: option 'patience': expected seconds above 0, got {patience}")
         self._patience = patience
+        self._plan: Plan | None = None
         self._pool: Feed | None = None
         self._temporary: Path | None = None
 
     @abstractmethod
     def feed(self, plan: Plan) -> Feed:
-        """Start the processes, without waiting for them."""
+        """Start the processes, without waiting for them unless it `waits`."""
 
     def launch(self, resources: Resources) -> Sequence[str]:
         """The command prefix that starts a program on the ranks of a trial."""
@@ -46,9 +50,14 @@ class FedLauncher(Launcher):
         """Start the workers; does not wait for them."""
         self.check(resources, programs=optimizee.programs)
         launch = self.launch(resources) if optimizee.programs and resources.ranks > 1 else ()
-        plan = Plan.of(optimizee, resources, self._logs(folder), self._patience, launch)
+        self._plan = Plan.of(optimizee, resources, self._logs(folder), self._patience, launch)
+        if not self.waits:
+            self._begin(self._plan)
+
+    def _begin(self, plan: Plan) -> Feed:
         self._pool = self.feed(plan)
         self.slots = self._pool.slots
+        return self._pool
 
     def _logs(self, folder: Path | None) -> Path:
         if folder is None:
@@ -63,9 +72,9 @@ class FedLauncher(Launcher):
 
     @property
     def _running(self) -> Feed:
-        if self._pool is None:
+        if self._plan is None:
             raise LauncherError(f"{type(self).__name__}: expected start() first, or no use after stop()")
-        return self._pool
+        return self._pool or self._begin(self._plan)
 
     def describe(self) -> Description:
         """What the first worker says of the optimizee; waits for it."""
@@ -90,7 +99,7 @@ class FedLauncher(Launcher):
 
     def stop(self, grace: float = 0.0) -> None:
         """End all workers and whatever they started."""
-        pool, self._pool = self._pool, None
+        self._plan, pool, self._pool = None, self._pool, None
         if pool is not None:
             pool.stop(grace)
         if self._temporary is not None:

@@ -23,7 +23,7 @@ from l2l.registry import build
 from l2l.schema import Ragged
 from l2l.testing.launchers import LauncherContract, collected, is_gone, trials_of
 from l2l.testing.misbehaving import Misbehaving
-from l2l.values import Resources, Status
+from l2l.values import Evaluation, Resources, Status
 from tests.faults.harness import WHERE_AND_WHEN, Leader, finished, same, starts, write_experiment
 from tests.faults.harness import is_gone as is_gone_now
 from tests.l2l.launchers.test_mpi import ranks
@@ -172,6 +172,27 @@ def test_a_signal_to_all_stops_it_cleanly(tmp_path: Path, kind: str) -> None:
     assert statuses <= {Status.OK, Status.FAILED, Status.INVALID}, "our own end became a result"
 
 
+ENDLESS = """
+import pathlib, threading
+
+
+def make(mark):
+    pathlib.Path(mark).touch()
+    threading.Event().wait()
+"""
+
+
+def test_a_signal_stops_the_wait_for_workers_that_never_come(tmp_path: Path) -> None:
+    mark, file = tmp_path / "waits", tmp_path / "endless.py"
+    file.write_text(ENDLESS)
+    launcher = {"name": "executor", "executor": f"{file}:make", "arguments": {"mark": str(mark)}}
+    leader = Leader("run", experiment(tmp_path, launcher))
+    leader.until(mark.exists)
+    leader.signal(signal.SIGTERM)
+    code, said = leader.end()
+    assert code == 75 and "SIGTERM" in said, said
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["processes", "dask", "ipyparallel"])
@@ -250,7 +271,10 @@ def test_a_killed_controller_of_our_own_engines_loses_nothing(tmp_path: Path) ->
         for one in psutil.Process().children(recursive=True):
             if "ipyparallel.controller" in one.cmdline():
                 one.kill()
-        assert {one.status for one in collected(launcher, 2).values()} == {Status.LOST}
+        lost: list[Evaluation] = []
+        while len(lost) < 2:
+            lost += launcher.collect(0.2)  # as often as a run looks
+        assert {one.status for one in lost} == {Status.LOST}
         launcher.submit(trials[1:])
         assert {one.status for one in collected(launcher, 1).values()} == {Status.OK}
 
@@ -342,8 +366,15 @@ def mistaken(size: int) -> Executor:
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, options: dict[str, Any], error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said), build("launcher", {"name": "executor", **options}) as launcher:
-        launcher.start(Misbehaving(), Resources(), tmp_path)
+    with pytest.raises(error, match=said):
+        begin(options, tmp_path)
+
+
+def begin(options: dict[str, Any], folder: Path) -> None:
+    """Use the launcher until its first worker is there."""
+    with build("launcher", {"name": "executor", **options}) as launcher:
+        launcher.start(Misbehaving(), Resources(), folder)
+        launcher.describe()
 
 
 def test_what_it_rests_on_is_known_before_it_starts() -> None:
