@@ -17,7 +17,7 @@ from l2l.worker.handshake import Challenge, new_secret
 _PATIENCE = 10.0
 """Seconds that a client has to prove itself."""
 _STRANGERS = 1 << 14
-"""Clients that may be about to prove themselves at once."""
+"""Clients that may be about to prove themselves at once, and no more than take half of the files that may be open."""
 
 Admit = Callable[[socket.socket, Mapping[str, Any]], None]
 
@@ -43,7 +43,7 @@ class Door:
         self._strangers: dict[_Stranger, None] = {}
         self._listeners: list[socket.socket] = []
         self._folder = Path(tempfile.mkdtemp(prefix="l2l-"))  # which only we can enter
-        allow_many_files()
+        self._most = min(_STRANGERS, allow_many_files() // 2)
         try:
             self._listen(everywhere)
         except OSError as error:
@@ -94,7 +94,7 @@ class Door:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            if len(self._strangers) >= _STRANGERS:
+            if len(self._strangers) >= self._most:
                 self._refuse(next(iter(self._strangers)))
             stranger = _Stranger(connection, self.secret)
             self._strangers[stranger] = None
@@ -168,11 +168,13 @@ def _our_names() -> list[str]:
     return [*dict.fromkeys([socket.gethostname(), *reached, "127.0.0.1"])]
 
 
-def allow_many_files() -> None:
-    """Allow this process as many open files as the system lets us: each connection takes one."""
+def allow_many_files() -> int:
+    """Allow this process as many open files as the system lets us: each connection takes one; how many that are."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    return soft if soft != resource.RLIM_INFINITY else 1 << 20

@@ -1,0 +1,40 @@
+"""Where workers come in: with few files to open, and more who knock."""
+
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+
+LEADER = """
+import resource, selectors, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+from l2l.worker.door import Door
+selector = selectors.DefaultSelector()
+door = Door(selector, lambda *_: None, everywhere=False)
+print(door.addresses[0], flush=True)
+over = []
+selector.register(sys.stdin, selectors.EVENT_READ, over.append)
+while not over:
+    for key, _ in selector.select():
+        key.data(key.fileobj)
+selector.unregister(sys.stdin)
+print(not selector.select(0.0), not open("/dev/null").read(), flush=True)
+door.close()
+"""
+
+
+def test_strangers_leave_the_leader_files_to_open() -> None:
+    with ExitStack() as stack:
+        command = [sys.executable, "-c", LEADER]
+        leader = stack.enter_context(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        )
+        assert leader.stdout and leader.stdin
+        address = leader.stdout.readline().strip().removeprefix("unix:")
+        for _ in range(100):
+            stranger = stack.enter_context(socket.socket(socket.AF_UNIX))
+            stranger.connect(address)
+            assert stranger.recv(1)  # it was let in
+        leader.stdin.close()
+        assert leader.stdout.read().split() == ["True", "True"], "nobody waits at the door, and files can be opened"
+    assert leader.returncode == 0
