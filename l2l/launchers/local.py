@@ -1,10 +1,8 @@
 """The local launcher: the cores of this machine, one persistent process a worker."""
 
-import os
-import subprocess
-
 from l2l.errors import OptionError
 from l2l.launchers.cores import usable_cores
+from l2l.launchers.gpus import gpus_here
 from l2l.launchers.pooled import PooledLauncher
 from l2l.launchers.ranks import mpiexec
 from l2l.values import Resources
@@ -54,7 +52,7 @@ class LocalLauncher(PooledLauncher):
         workers = self._workers or max(1, usable_cores() // (resources.threads * resources.ranks))
         if not resources.gpus:
             return [environment_of(resources.threads)] * workers
-        devices = _devices()
+        devices = gpus_here()
         served = len(devices) // resources.gpus
         if served < (self._workers or 1):
             raise OptionError(
@@ -63,15 +61,3 @@ class LocalLauncher(PooledLauncher):
             )
         shares = [devices[one * resources.gpus : (one + 1) * resources.gpus] for one in range(min(workers, served))]
         return [environment_of(resources.threads, share) for share in shares]
-
-
-def _devices() -> list[str]:
-    """The GPUs that this process may use, as CUDA names them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [one.strip() for one in visible.split(",") if one.strip()]
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [str(number) for number, _ in enumerate(line for line in listed.splitlines() if line.startswith("GPU "))]

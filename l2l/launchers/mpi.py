@@ -8,10 +8,13 @@ import atexit
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
 from l2l.errors import LauncherError, MissingPart, OptionError
+from l2l.launchers.gpus import gpus_here
 from l2l.launchers.outpost import Call
 from l2l.launchers.pooled import PooledLauncher
 from l2l.values import Resources
@@ -24,7 +27,8 @@ from l2l.worker.station import Station
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
-_CALL, _HOST = 4321, 4322
+_CALL, _HOST, _GPUS = 4321, 4322, 4323
+_WHICH_GPUS = "gpus"
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
 _LONGEST_NAP = 0.02
 
@@ -76,7 +80,10 @@ class MPILauncher(PooledLauncher):
         world.send(machine(), 0, _HOST)
         while (call := received(world, 0, _CALL, _LONGEST_NAP)) is not None:
             try:
-                _work(world, call)
+                if call == _WHICH_GPUS:
+                    world.send(_gpus(), 0, _GPUS)
+                else:
+                    _work(world, *call)
             except BaseException as error:  # noqa: BLE001 - the job must not wait for us for ever
                 _abort(world, error)
         return True
@@ -122,17 +129,67 @@ class MPILauncher(PooledLauncher):
             raise LauncherError("rank 0 leads; the others serve, which Experiment.run and l2l run see to")
         if ranks > 1:
             self.guards = frozenset()
-        fleet = Fleet(plan, slots, everywhere=_other_hosts())
+        each = plan.resources.gpus
+        shares = _shares(world, range(1, 1 + slots * ranks), each) if each else {}
+        fleet = Fleet(plan, slots, everywhere={*_hosts().values()} != {machine()})
         for rank in range(1, size):
-            world.send(Call(fleet.addresses, fleet.secret, ranks), rank, _CALL)
+            world.send((Call(fleet.addresses, fleet.secret, ranks), shares.get(rank)), rank, _CALL)
         return fleet
 
 
-def _work(world: "Intracomm", call: Call) -> None:
-    """Serve in one run, alone or with the other ranks of a group."""
+def _gpus() -> tuple[list[str], bool]:
+    """The GPUs that this rank may use, and whether it has them for itself."""
+    return gpus_here(), "SLURM_GPUS_PER_TASK" in os.environ
+
+
+def _shares(world: "Intracomm", working: range, each: int) -> dict[int, list[str]]:
+    """The GPUs of each rank that works: a machine's are shared out among those there.
+
+    Raises:
+        OptionError: They are too few.
+    """
+    hosts = {rank: _hosts()[rank] for rank in working}
+    for rank in working:
+        world.send(_WHICH_GPUS, rank, _CALL)
+    seen = {rank: received(world, rank, _GPUS) for rank in working}
+    shares: dict[int, list[str]] = {}
+    for rank, (gpus, own) in seen.items():
+        company = [rank] if own else [other for other in hosts if hosts[other] == hosts[rank]]
+        first = each * company.index(rank)
+        shares[rank] = gpus[first : first + each]
+        if each * len(company) > len(gpus):
+            raise OptionError(
+                f"resources.gpus: {len(company)} rank(s) with {each} GPU(s) each on {hosts[rank].split()[0]} need "
+                f"{each * len(company)} in CUDA_VISIBLE_DEVICES, got {len(gpus)}; start fewer ranks there"
+            )
+    return shares
+
+
+def _work(world: "Intracomm", call: Call, gpus: list[str] | None) -> None:
+    """Serve in one run, alone or with the other ranks of a group, with a share of the GPUs."""
     if call.ranks == 1:
-        Station(call.addresses, call.secret).serve()
+        Station(call.addresses, call.secret, gpus=gpus).serve()
         return
+    with _only(gpus):
+        _work_together(world, call)
+
+
+@contextmanager
+def _only(gpus: list[str] | None) -> Iterator[None]:
+    """Within, this process sees these GPUs alone; all that it saw before unless given."""
+    name = "CUDA_VISIBLE_DEVICES"
+    before = os.environ.get(name)
+    if gpus is not None:
+        os.environ[name] = ",".join(gpus)
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
+
+
+def _work_together(world: "Intracomm", call: Call) -> None:
     number = (world.Get_rank() - 1) // call.ranks
     members = range(1 + number * call.ranks, 1 + (number + 1) * call.ranks)
     if members[-1] >= world.Get_size():
@@ -162,10 +219,10 @@ def _world() -> "Intracomm":
 
 
 @cache
-def _other_hosts() -> bool:
-    """Whether a rank runs on another machine than this one; each says its host once."""
+def _hosts() -> dict[int, str]:
+    """Rank → machine, of all but this one; each says it once."""
     world = _world()
-    return {received(world, rank, _HOST) for rank in range(1, world.Get_size())} != {machine()}
+    return {rank: received(world, rank, _HOST) for rank in range(1, world.Get_size())}
 
 
 @cache

@@ -94,16 +94,25 @@ class Station:
         secret: The run's.
         places: How many workers.
         origin: By what the leader's own order started it, in words of its launcher.
+        gpus: That its workers may use; all that it sees itself unless given.
 
     Raises:
         LauncherError: The leader cannot be reached, or is another one.
     """
 
-    def __init__(self, addresses: Sequence[str], secret: bytes, places: int = 1, origin: str = "") -> None:
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        secret: bytes,
+        places: int = 1,
+        origin: str = "",
+        gpus: Sequence[str] | None = None,
+    ) -> None:
         self._name = uuid.uuid4().hex
         self._addresses = addresses
         self._secret = secret
         self._places = places
+        self._gpus = gpus
         self._spawned = 0
         self._processes: dict[int, _Posted] = {}
         self._selector = selectors.DefaultSelector()
@@ -167,7 +176,7 @@ class Station:
             connection,
             self._logs / f"worker-{self._orders.first + place}.log",
             marker=f"{marker}/{number}/",
-            environment=environment_of(self._orders.resources.threads),
+            environment=environment_of(self._orders.resources.threads, self._gpus),
         )
         self._processes[place] = process
         guardian.watch(process.pid)

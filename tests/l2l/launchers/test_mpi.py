@@ -4,9 +4,11 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from l2l import Status, Trajectory
 from tests.faults.harness import PROGRAM, Leader, check_replay, finished, same, starts, write_experiment
@@ -25,9 +27,16 @@ CONTRACT = Path(__file__).with_name("mpi_contract.py")
 GROUPS = Path(__file__).with_name("mpi_groups.py")
 
 
-def ranks(number: int, *arguments: str | Path, program: tuple[str | Path, ...] = (PROGRAM,)) -> Leader:
+def ranks(
+    number: int,
+    *arguments: str | Path,
+    program: tuple[str | Path, ...] = (PROGRAM,),
+    environment: Mapping[str, str] = {},
+) -> Leader:
     """`mpiexec -n NUMBER l2l …`."""
-    return Leader(*arguments, program=(MPIEXEC, "-n", str(number), *program), environment=ENVIRONMENT)
+    return Leader(
+        *arguments, program=(MPIEXEC, "-n", str(number), *program), environment={**ENVIRONMENT, **environment}
+    )
 
 
 def experiment(folder: Path, seconds: float = 0.02, **arguments: object) -> Path:
@@ -61,6 +70,39 @@ def test_a_run_on_ranks_equals_one_in_a_single_process(tmp_path: Path) -> None:
     alone = Leader("run", experiment(tmp_path / "serial"), "--launcher", "serial")
     assert alone.end(120.0)[0] == 0
     same(Trajectory(tmp_path / "mpi/run"), Trajectory(tmp_path / "serial/run"))
+
+
+SEEN = """
+import os, pathlib
+import l2l
+
+
+@l2l.optimizee(space=l2l.ParameterSpace(x=l2l.Real(0.0, 1.0)), objectives=l2l.Minimize("cost"))
+def seen(individual, trial):
+    rank = trial.comm.Get_rank() if trial.comm else 0
+    pathlib.Path(__file__).with_name(f"{os.getpid()} {os.environ['CUDA_VISIBLE_DEVICES']}").touch()
+    return float(rank)
+"""
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_gpus_are_shared_out_among_the_ranks_of_a_machine(tmp_path: Path, together: int) -> None:
+    (tmp_path / "seen.py").write_text(SEEN)
+    file = tmp_path / "experiment.yaml"
+    text = {
+        "optimizee": {"name": "seen.py:seen"},
+        "optimizer": "random",
+        "resources": {"ranks": together, "gpus": 2},
+        "stop": {"generations": 3},
+        "directory": str(tmp_path / "run"),
+    }
+    file.write_text(yaml.safe_dump(text))
+    assert ranks(3, "run", file, environment={"CUDA_VISIBLE_DEVICES": "3,4,5,6"}).end(120.0)[0] == 0
+    found = [one.name.split()[1] for one in tmp_path.glob("[0-9]*")]
+    assert sorted(found) == ["3,4", "5,6"]
+    other = ["--set", f"directory={tmp_path / 'other'}"]
+    code, said = ranks(3, "run", file, *other, environment={"CUDA_VISIBLE_DEVICES": "3,4"}).end(120.0)
+    assert code == 2 and "2 rank(s) with 2 GPU(s) each" in said and "need 4 in CUDA_VISIBLE_DEVICES, got 2" in said
 
 
 def test_mpich_gives_the_same_as_open_mpi(tmp_path: Path, mpich: tuple[Path, dict[str, str]]) -> None:
