@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,7 +46,7 @@ class Contender:
         program: Of launcher_peers.py.
         evaluations: How many, as a share of the usual.
         needs: Modules and commands without which it is left out.
-        start: What stands before the program's name: "", or "ranks" or "futures" under mpiexec.
+        start: By what the program is started: "", or "ranks" or "futures" by mpiexec, or "allocation" by Slurm.
         launcher: Of l2l.
         chunks: Sizes that are tried, of which the best counts.
         options: Further ones.
@@ -84,6 +85,7 @@ def _of(name: str, **options: object) -> dict[str, object]:
 
 
 _MPI = ("mpi4py", "mpiexec")
+_SLURM = ("slurmctld", "slurmd", "munged", "salloc", "srun")
 CONTENDERS: dict[str, Contender] = {
     "l2l, serial": Contender("l2l", 0.2, launcher=_of("serial")),
     "l2l, local": Contender("l2l", 1.0, launcher=_of("local", workers=WORKERS)),
@@ -91,6 +93,7 @@ CONTENDERS: dict[str, Contender] = {
     "l2l, mpi": Contender("l2l", 1.0, _MPI, "ranks", _of("mpi")),
     "l2l, mpi, steady state": Contender("l2l", 0.5, _MPI, "ranks", _of("mpi"), options=("--steady",)),
     "l2l, mpi, the launcher alone": Contender("l2l-loop", 1.0, _MPI, "ranks", _of("mpi")),
+    "l2l, slurm": Contender("l2l", 1.0, _SLURM, "allocation", _of("slurm")),
     "l2l, executor: processes": Contender("l2l", 0.5, launcher=_of("executor", executor="processes", workers=WORKERS)),
     "l2l, executor: mpi": Contender("l2l", 0.5, _MPI, "futures", _of("executor", executor="mpi")),
     "l2l, executor: dask": Contender(
@@ -119,15 +122,31 @@ def said_by(script: str, arguments: list[str], start: str = "") -> dict[str, flo
     Raises:
         RuntimeError: It fails.
     """
-    ranks = [program("mpiexec") or "mpiexec", "-n", str(WORKERS + 1)] if start else []
+    ranks = [program("mpiexec") or "mpiexec", "-n", str(WORKERS + 1)]
+    before = {"ranks": ranks, "futures": ranks, "allocation": ["salloc", "--quiet", f"--ntasks={WORKERS}"]}
     futures = ["-m", "mpi4py.futures"] if start == "futures" else []
-    command = [*ranks, sys.executable, *futures, str(HERE / script), *arguments]
+    command = [*before.get(start, []), sys.executable, *futures, str(HERE / script), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), timeout=900)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         raise RuntimeError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     said: dict[str, float] = json.loads(lines[-1])
     return said
+
+
+@contextmanager
+def slurm() -> Iterator[None]:
+    """A Slurm of one node on this machine, which the programs that we start find."""
+    sys.path.insert(0, str(HERE.parent / "tests"))
+    from slurm import Cluster
+
+    cluster = Cluster(nodes=1, cores=WORKERS)
+    os.environ |= cluster.environment
+    try:
+        cluster.start()
+        yield
+    finally:
+        cluster.stop()
 
 
 def environment() -> dict[str, str]:
@@ -147,10 +166,11 @@ def measure_throughput(arguments: argparse.Namespace) -> Iterator[Budget]:
             print(f"{name} is left out: {', '.join(one.missing)} is not installed\n", flush=True)
     there = {name: one for name, one in chosen.items() if not one.missing}
     rates: dict[str, list[tuple[float, str]]] = {name: [] for name in there}
-    for _ in range(arguments.repeats):
-        for name, one in there.items():
-            rates[name].append(one.rate(evaluations, arguments.folder))
-            print(f"… {name}: {rates[name][-1][0]:,.0f}/s {rates[name][-1][1]}", file=sys.stderr, flush=True)
+    with slurm() if any(one.start == "allocation" for one in there.values()) else nullcontext():
+        for _ in range(arguments.repeats):
+            for name, one in there.items():
+                rates[name].append(one.rate(evaluations, arguments.folder))
+                print(f"… {name}: {rates[name][-1][0]:,.0f}/s {rates[name][-1][1]}", file=sys.stderr, flush=True)
     found = {name: median(rate for rate, _ in several) for name, several in rates.items()}
     if not found:
         return

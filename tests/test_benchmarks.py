@@ -107,8 +107,10 @@ def test_more_workers_than_the_system_has_descriptors_for_are_left_out(benchmark
 def test_launchers_stand_beside_other_libraries(benchmarks: Path, tighten: str, code: int, verdict: str) -> None:
     pytest.importorskip("mpi4py")
     options = ["--scale", "0.01", "--repeats", "1", "--tighten", tighten, "--only", "throughput", "--contenders"]
-    done = run(benchmarks / "launchers.py", *options, "l2l, mpi", "mpi4py.futures")
+    contenders = ["l2l, mpi", "l2l, slurm", "mpi4py.futures"]
+    done = run(benchmarks / "launchers.py", *options, *contenders)
     assert done.returncode == code, done.stdout + done.stderr
+    assert [name for name in contenders if f"| {name} " not in done.stdout] == []
     assert len([line for line in done.stdout.splitlines() if verdict in line]) == 1
 
 
