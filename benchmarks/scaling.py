@@ -232,6 +232,8 @@ def budgets_of(found: Mapping[int, Mapping[str, Limit]]) -> Iterator[Budget]:
     one = found[most]["run, one by one"]
     yield Budget(f"shortest trial that keeps {most:,} workers busy", one.shortest, 1.0, "s", "a whole run, one by one")
     fewest, largest = found[min(found)]["loop, one by one"], found[max(found)]["loop, one by one"]
+    if largest is fewest:
+        return
     growth, remark = largest.cpu / fewest.cpu, f"from {fewest.workers:,} to {largest.workers:,} workers"
     yield Budget("growth of the leader's time for a trial", growth, 3.0, "×", remark)
 

@@ -161,10 +161,11 @@ def is_gone(pid: int) -> bool:
 
 
 def starts(notes: Path) -> list[TrialId]:
-    """The trials that began, in that order."""
+    """The trials that began, in that order; of a line that is being written nothing is seen."""
     if not notes.exists():
         return []
-    return [(int(one), int(two)) for one, two, _ in map(str.split, notes.read_text().splitlines())]
+    *lines, _ = notes.read_text().split("\n")
+    return [(int(one), int(two)) for one, two, _ in map(str.split, lines)]
 
 
 def finished(run: Path) -> dict[TrialId, tuple[int, tuple[float, ...]]]:

@@ -19,13 +19,13 @@ if world.Get_rank() == 0:
 
 
 def program_on_ranks(folder: Path) -> Path:
-    """An experiment of 12 trials in `folder/run`."""
+    """An experiment of 6 trials in `folder/run`."""
     program = folder / "program.py"
     program.write_text(PROGRAM)
     command = {"name": "command", "command": [sys.executable, str(program), "{x}"]}
     experiment = {
         "optimizee": command | {"parameters": {"x": {"low": 0.0, "high": 1.0}}},
-        "optimizer": {"name": "random", "population": 6},
+        "optimizer": {"name": "random", "population": 3},
         "stop": {"generations": 2},
         "resources": {"ranks": 2},
         "directory": str(folder / "run"),
@@ -39,7 +39,7 @@ def check_program_on_ranks(folder: Path) -> None:
     """See that two ranks had a part in each result."""
     run = Trajectory(folder / "run")
     x = run.individuals["parameters/x"][run.trials["individual"]]
-    assert len(run.trials) == 12
+    assert len(run.trials) == 6
     assert run.trials["fitness/fitness"].tolist() == [one + 2 * one for one in x.tolist()]
 
 

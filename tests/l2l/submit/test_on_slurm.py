@@ -87,38 +87,31 @@ def test_a_job_that_was_killed_goes_on_in_the_next(slurm: Cluster, tmp_path: Pat
     same(Trajectory(run), alone(tmp_path / "b"))
 
 
-def test_a_job_whose_time_is_over_goes_on_in_the_next(slurm: Cluster, tmp_path: Path) -> None:
-    run = tmp_path / "a/run"
-    file = experiment(tmp_path / "a", 5.0, stop={"generations": 4})  # more than a minute for two at once
-    first = submit(file, "--ntasks", "2", "--time", "00:01:00", "--max-jobs", "4", "--launcher", "slurm")
-    slurm.until(lambda: not slurm.queue(), 280.0)
-    assert len(jobs(run)) >= 2
-    assert "nothing that was finished is lost" in log(run, first)
-    assert [one["code"] for one in Record(run).events("ended", first)] == [75]
-    assert "finished: 4 generations done" in log(run, jobs(run)[-1])
-    same(Trajectory(run), alone(tmp_path / "b", stop={"generations": 4}))
-
-
 @pytest.mark.timeout(600)
-def test_a_network_of_neurons_goes_on_over_jobs_as_if_there_were_one(
+def test_runs_go_on_over_jobs_whose_time_is_over_as_if_there_were_one(
     slurm: Cluster, tmp_path: Path, repository: Path
 ) -> None:
     pytest.importorskip("nest", reason="NEST is not here: pip install 'l2l[nest]'")
-    file, run = repository / "experiments/brunel.yaml", tmp_path / "batch"
+    neurons, brunel = repository / "experiments/brunel.yaml", tmp_path / "brunel"
+    sleepers, slow = experiment(tmp_path / "a", 5.0, stop={"generations": 4}), tmp_path / "a/run"
     longer = ["--set", "stop.target=null", "--set", "stop.generations=4", "--set", "optimizee.duration=2000.0"]
-    one_core = ["--workers", "1", "--launcher", "slurm"]
-    first = submit(file, "--time", "00:01:00", "--directory", str(run), *longer, *one_core)
-    whole = Leader(
-        "run", file, *longer, "--launcher", "local", "--workers", "1", "--directory", str(tmp_path / "whole")
-    )
+    minute, one_core = ["--time", "00:01:00", "--launcher", "slurm"], ["--workers", "1"]
+    firsts = {
+        brunel: submit(neurons, *minute, *longer, *one_core, "--directory", str(brunel)),
+        slow: submit(sleepers, *minute, "--ntasks", "2", "--max-jobs", "4"),
+    }
+    whole = Leader("run", neurons, *longer, *one_core, "--launcher", "local", "--directory", str(tmp_path / "whole"))
     slurm.until(lambda: not slurm.queue(), 500.0)
-    assert len(jobs(run)) >= 2
-    assert [one["code"] for one in Record(run).events("ended", first)] == [75]
-    assert "the end of the job's time is near" in log(run, first)
-    assert "finished: 4 generations done" in log(run, jobs(run)[-1])
+    for run, first in firsts.items():
+        assert len(jobs(run)) >= 2
+        assert [one["code"] for one in Record(run).events("ended", first)] == [75]
+        said = log(run, first)
+        assert "the end of the job's time is near" in said and "nothing that was finished is lost" in said
+        assert "finished: 4 generations done" in log(run, jobs(run)[-1])
     code, said = whole.end(300.0)
     assert code == 0, said
-    same(Trajectory(run), Trajectory(tmp_path / "whole"))
+    same(Trajectory(brunel), Trajectory(tmp_path / "whole"))
+    same(Trajectory(slow), alone(tmp_path / "b", stop={"generations": 4}))
 
 
 def test_a_job_that_finishes_nothing_ends_the_chain(slurm: Cluster, tmp_path: Path) -> None:
