@@ -116,7 +116,7 @@ def _allowed(run: Run) -> int:
 
 def _tell_complete(run: Run, numbers: list[int]) -> None:
     """Tell those that are complete, closing a generation wherever `population` are told."""
-    complete = [number for number in numbers if run.pending.complete(number)]
+    complete = run.pending.complete(numbers)
     while complete:
         room = run.plan.population - len(run.tally.told_since)
         now, complete = complete[:room], complete[room:]

@@ -98,9 +98,10 @@ class Pending:
             numbers = [self.same_as.get(number, number) for number in numbers]
         return np.array(numbers, dtype=np.int64)
 
-    def complete(self, number: int) -> bool:
-        """Whether all trials of an individual are final."""
-        return number in self.infeasible or bool(self._book.known(self.rows([number])).all())
+    def complete(self, numbers: Sequence[int]) -> list[int]:
+        """Those of which all trials are final."""
+        final = self._book.known(self.rows(numbers)).all(axis=1).tolist()
+        return [number for number, done in zip(numbers, final, strict=True) if done or number in self.infeasible]
 
     def concerned(self, finished: set[int]) -> list[int]:
         """Individuals whose trials these may have completed, equal ones included."""

@@ -58,19 +58,19 @@ def test_without_equal_or_infeasible_ones_all_are_simulated() -> None:
 
 def test_an_individual_is_complete_when_all_its_trials_are_final() -> None:
     made, book = pending([-1, 10, -1, -1, -1], [True, True, False, True, True])
-    assert [number for number in made if made.complete(number)] == [12], "what is infeasible has no trials"
+    assert made.complete(list(made)) == [12], "what is infeasible has no trials"
     finish(book, (10, 0), (13, 1))
-    assert not made.complete(10)
+    assert made.complete([10]) == []
     finish(book, (10, 1))
-    assert [number for number in made if made.complete(number)] == [10, 11, 12]
+    assert made.complete(list(made)) == [10, 11, 12]
     assert made.concerned({10, 13}) == [10, 11, 13]
 
 
 def test_those_equal_to_one_that_was_told_before_are_complete_with_it() -> None:
     made, book = pending([4, -1, -1, -1, -1])
-    assert not made.complete(10)
+    assert made.complete([10]) == []
     finish(book, (4, 0), (4, 1))
-    assert made.complete(10)
+    assert made.complete([10]) == [10]
     assert made.concerned({4}) == [10], "the first itself is not pending any more"
 
 
