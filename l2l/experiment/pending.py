@@ -101,7 +101,9 @@ class Pending:
     def complete(self, numbers: Sequence[int]) -> list[int]:
         """Those of which all trials are final."""
         final: NDArray[np.bool_] = np.all(self._book.known(self.rows(numbers)), axis=1)
-        return [number for number, done in zip(numbers, final.tolist(), strict=True) if done or number in self.infeasible]
+        return [
+            number for number, done in zip(numbers, final.tolist(), strict=True) if done or number in self.infeasible
+        ]
 
     def concerned(self, finished: set[int]) -> list[int]:
         """Individuals whose trials these may have completed, equal ones included."""
