@@ -51,9 +51,11 @@ def _module_name(given: str) -> str:
         OptionError: It cannot be one.
     """
     name = given.removesuffix(".py").removesuffix(".yaml").replace("-", "_").replace(" ", "_")
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if not name.isidentifier():
         raise OptionError(f"NAME: expected letters, digits and underscores, as in my_network, got {given!r}")
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    if keyword.iskeyword(name):
+        raise OptionError(f"NAME: {name!r} is a word of Python's own; take another, as my_{name}")
     if name in sys.stdlib_module_names or name in ("l2l", "numpy", "pytest"):
         raise OptionError(
             f"NAME: {name!r} is the name of a module that Python itself needs; take another, as my_{name}"

@@ -63,13 +63,14 @@ class _Package:
         """Whether its process was here and is no more."""
         if self.begun is None or self.begun[0] != platform.node():
             return False
+        import psutil
+
         try:
-            os.kill(self.begun[1], 0)
-        except ProcessLookupError:
+            return psutil.Process(self.begun[1]).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
             return True
-        except PermissionError:
+        except psutil.AccessDenied:
             return False
-        return False
 
 
 @dataclass(slots=True)

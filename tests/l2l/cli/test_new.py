@@ -30,6 +30,20 @@ def test_a_skeleton_passes_its_test_as_written(kind: str, skeleton: str, capsys:
     run_tests("test_hill_climber.py")
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("9lives", "expected letters, digits and underscores"),
+        ("try", "'try' is a word of Python's own; take another, as my_try"),
+        ("json", "'json' is the name of a module that Python itself needs; take another, as my_json"),
+    ],
+)
+def test_a_name_that_no_module_can_have_is_refused(name: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "experiment", name]) == 2
+    assert why in capsys.readouterr().err
+    assert not [*Path().iterdir()]
+
+
 def test_nothing_is_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
     Path("test_mine.py").write_text("precious")
     assert main(["new", "optimizer", "mine"]) == 2
