@@ -61,16 +61,24 @@ class ExecutorLauncher(FedLauncher):
         here = self._executor in NAMES and self._executor != "mpi" and not self._arguments
         return Wish({}, self._workers, resources.threads, self._patience).local if here else self._workers
 
+    def check(self, resources: Resources, *, programs: bool = False) -> None:
+        """Refuse GPUs where nobody shares them out.
+
+        Raises:
+            OptionError: As for any launcher; or all workers would see the same GPUs.
+        """
+        super().check(resources, programs=programs)
+        if resources.gpus and self._executor in ("processes", "dask", "ipyparallel") and not self._arguments:
+            raise OptionError(
+                f"resources.gpus: workers that ExecutorLauncher starts here all see the same GPUs, got "
+                f"{resources.gpus}; use the launcher local, or a cluster that gives each worker its own"
+            )
+
     def feed(self, plan: Plan) -> Errands:
         """Make the executor, and send a first errand, to learn of the optimizee.
 
         Raises:
-            OptionError, MissingPart, LauncherError: It cannot be made; or trials need GPUs that nobody shares out.
+            OptionError, MissingPart, LauncherError: It cannot be made.
         """
-        if plan.resources.gpus and self._executor in ("processes", "dask", "ipyparallel") and not self._arguments:
-            raise OptionError(
-                f"resources.gpus: workers that ExecutorLauncher starts here all see the same GPUs, got "
-                f"{plan.resources.gpus}; use the launcher local, or a cluster that gives each worker its own"
-            )
         wish = Wish(self._arguments, self._workers, plan.resources.threads, self._patience)
         return Errands(plan, partial(make, self._executor, wish))

@@ -339,6 +339,7 @@ def test_executors_are_named_as_in_a_file(tmp_path: Path) -> None:
     options = {"name": "executor", "executor": "my_cluster.py:make", "arguments": {"size": 3}}
     with build("launcher", options, base=tmp_path) as launcher:
         launcher.start(Misbehaving(), Resources(), tmp_path)
+        launcher.describe()
         assert launcher.slots == 3
         launcher.submit(trials_of(["well"] * 5))
         assert {one.status for one in collected(launcher, 5).values()} == {Status.OK}
@@ -412,7 +413,7 @@ def test_gpus_are_shared_out_by_what_the_executors_worker_sees(tmp_path: Path, m
 def test_a_missing_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingPart, match=r"Dask is not installed here; .*l2l\[dask\]"):
-        ExecutorLauncher(executor="dask").start(Misbehaving(), Resources(), tmp_path)
+        begin({"executor": "dask"}, tmp_path)
 
 
 @pytest.mark.slow
@@ -420,4 +421,4 @@ def test_a_cluster_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     arguments = {"address": "tcp://127.0.0.1:1", "timeout": 1}
     with pytest.raises(LauncherError, match="the executor dask cannot be made: OSError: Timed out"):
-        ExecutorLauncher(executor="dask", arguments=arguments).start(Misbehaving(), Resources(), tmp_path)
+        begin({"executor": "dask", "arguments": arguments}, tmp_path)
