@@ -217,5 +217,5 @@ class Errands(Feed):
 
 
 def _text(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}{': ' * bool(text)}{text}"[:2000]
+    name, text = type(error).__name__, " ".join(str(error).split())
+    return f"{name}: {text}"[:2000] if text else name

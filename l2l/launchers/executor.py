@@ -58,8 +58,14 @@ class ExecutorLauncher(FedLauncher):
 
     def capacity(self, resources: Resources, *, programs: bool = False) -> int | None:
         """As many as there are workers, where these are to be started on this machine."""
-        here = self._executor in NAMES and self._executor != "mpi" and not self._arguments
-        return Wish({}, self._workers, resources.threads, self._patience).local if here else self._workers
+        if self._starts_here:
+            return Wish({}, self._workers, resources.threads, self._patience).local
+        return self._workers
+
+    @property
+    def _starts_here(self) -> bool:
+        """Whether its workers are to be started on this machine, by us."""
+        return self._executor in NAMES and self._executor != "mpi" and not self._arguments
 
     def check(self, resources: Resources, *, programs: bool = False) -> None:
         """Refuse GPUs where nobody shares them out.
@@ -68,7 +74,7 @@ class ExecutorLauncher(FedLauncher):
             OptionError: As for any launcher; or all workers would see the same GPUs.
         """
         super().check(resources, programs=programs)
-        if resources.gpus and self._executor in ("processes", "dask", "ipyparallel") and not self._arguments:
+        if resources.gpus and self._starts_here:
             raise OptionError(
                 f"resources.gpus: workers that ExecutorLauncher starts here all see the same GPUs, got "
                 f"{resources.gpus}; use the launcher local, or a cluster that gives each worker its own"
