@@ -7,8 +7,12 @@ fitness; an `Experiment` runs the two loops into a folder, which a `Trajectory` 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from l2l.descriptors import open_closed
+
+open_closed()  # before anything opens a file that stays open
+
 # At once, since the decorator bears the name of its module, which importing the module later would put in its place.
-from l2l.optimizee import Optimizee, optimizee
+from l2l.optimizee import Optimizee, optimizee  # noqa: E402
 
 if TYPE_CHECKING:
     from l2l.errors import Invalid, L2LError

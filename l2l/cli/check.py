@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from l2l.cli.budget import Budget
 from l2l.cli.parser import Command
 from l2l.cli.run import change_arguments, changes_of
+from l2l.display.output import say
 from l2l.display.tables import aligned, cell, duration
 from l2l.errors import UserError
 from l2l.values import Status, Trial
@@ -74,19 +75,19 @@ def _run(arguments: argparse.Namespace) -> int:
             one = _one_trial(experiment, space, evaluating)
             _line("one trial", _trial_text(experiment, one))
             if one.status != Status.OK:
-                print("the default individual fails; look at the model before the experiment runs")
+                say("the default individual fails; look at the model before the experiment runs")
                 return 1
             budget = budget.taking(one.seconds)
         if arguments.seconds:
             budget = budget.taking(arguments.seconds)
         for name, text in budget.lines():
             _line(name, text)
-    print("this experiment can run")
+    say("this experiment can run")
     return 0
 
 
 def _line(name: str, text: str) -> None:
-    print(f"{name:<11} " + text.replace("\n", "\n" + " " * 12), flush=True)
+    say(f"{name:<11} " + text.replace("\n", "\n" + " " * 12), flush=True)
 
 
 def _plugin_text(experiment: "Experiment", kind: Any) -> str:

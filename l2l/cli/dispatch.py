@@ -1,11 +1,11 @@
 """`l2l COMMAND …`: which command, and what becomes of its errors."""
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from l2l.cli.parser import Command, WrongUsage, build, parse
+from l2l.display.output import Unwritable, complain, flush_output, silence, unheard
 from l2l.errors import L2LError, UserError
 
 COMMANDS = ("run", "submit", "resume", "rerun", "status", "show", "export", "check", "list", "new")
@@ -26,20 +26,24 @@ def run(argv: Sequence[str] | None = None) -> int:
     except WrongUsage as error:
         _say(f"{error}\ntry `{error.command} --help`", error.command)
         return WRONG
-    except SystemExit as finished:  # --help and --version
-        return int(finished.code or 0)
+    except SystemExit as finished:
+        return _code_of(finished)
     except L2LError as error:
         if "--debug" in given:
             raise
         # What a model raised is the user's to read: its frames stay, as part of the message.
         _say(str(error).replace("Traceback (most recent call last):", "where, most recent call last:").rstrip())
         return WRONG if isinstance(error, UserError) else FAILED
-    except KeyboardInterrupt:
-        _say("interrupted")
+    except KeyboardInterrupt as interrupt:
+        _say("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())]))
         return _INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return FINISHED
+    except Unwritable as error:
+        silence(sys.stdout)
+        _say(f"standard output cannot be written: {error.strerror}; make room there, or write to another place")
+        return FAILED
     except Exception as error:
         if "--debug" in given:
             raise
@@ -51,33 +55,66 @@ def _execute(given: list[str]) -> int:
     from l2l import __version__
 
     commands: list[Command] = [import_module(f"l2l.cli.{name}").COMMAND for name in COMMANDS]
-    arguments = parse(*build(commands, __version__), given)
+    try:
+        arguments = parse(*build(commands, __version__), given)
+    except SystemExit as finished:  # --help and --version
+        flush_output()
+        return _code_of(finished)
     code: int = arguments.execute(arguments)
-    sys.stdout.flush()
+    flush_output()
     return code
 
 
+def _code_of(end: SystemExit) -> int:
+    """The exit code of what calls `sys.exit`, which may be given a text to print instead."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    _say(str(end.code))
+    return FAILED
+
+
 def _say(message: str, command: str = "l2l") -> None:
-    sys.stdout.flush()
-    print(f"{command}: {message}", file=sys.stderr)
+    with unheard(sys.stdout):
+        flush_output()
+    complain(f"{command}: {message}")
+
+
+def show_traceback(_: object, error: BaseException, trace: object) -> None:
+    """Show what `--debug` lets through as Python would, with the text of models escaped; for `sys.excepthook`."""
+    complain(_traceback(error))
+
+
+def _traceback(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error)).rstrip()
 
 
 def _unexpected(error: Exception, given: list[str]) -> str:
-    """A message for what should not happen; the traceback goes to a file."""
-    import platform
+    """A message for what should not happen; the traceback goes to a file, or follows where none can be written."""
     import shlex
-    import tempfile
-    import traceback
 
-    from l2l import __version__
     from l2l.registry import reason
 
     command = shlex.join(["l2l", *given])
-    with tempfile.NamedTemporaryFile("w", prefix="l2l-error-", suffix=".log", delete=False, encoding="utf-8") as log:
+    said = f"unexpected {reason(error)}\nthis is a fault in l2l or in a plugin, not in what you typed; please report it"
+    try:
+        log = _log(error, command)
+    except OSError:  # no temporary folder, or a full one
+        return f"{said} with this traceback\n{_traceback(error)}"
+    return f"{said} with {log}, which has the traceback (`{command} --debug` shows it here)"
+
+
+def _log(error: Exception, command: str) -> str:
+    """Write all that is known of an error to a temporary file; returns its name."""
+    import platform
+    import tempfile
+
+    from l2l import __version__
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="l2l-error-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+    ) as log:
         log.write(f"{command}\nl2l {__version__}, Python {platform.python_version()}, {platform.platform()}\n\n")
-        log.writelines(traceback.format_exception(error))
-    return (
-        f"unexpected {reason(error)}\n"
-        f"this is a fault in l2l or in a plugin, not in what you typed; please report it with {log.name}, "
-        f"which has the traceback (`{command} --debug` shows it here)"
-    )
+        log.write(_traceback(error) + "\n")
+    return log.name

@@ -13,6 +13,7 @@ import numpy as np
 
 from l2l.cli.folders import shown
 from l2l.cli.parser import Command
+from l2l.display.output import refusals, say
 from l2l.errors import MissingPart, OptionError, storage_error
 
 if TYPE_CHECKING:
@@ -44,12 +45,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.output == "-":
         if arguments.to == "parquet":
             raise OptionError("--output -: parquet is no text; name a file")
-        _WRITERS[arguments.to](columns, rows, sys.stdout)
+        with refusals():
+            _WRITERS[arguments.to](columns, rows, sys.stdout)
         return 0
     folder = arguments.run if arguments.run.is_dir() else arguments.run.parent
     path = Path(arguments.output) if arguments.output else folder / f"{arguments.table}.{arguments.to}"
     _to_file(columns, rows, path, arguments.to)
-    print(f"{rows} {arguments.table} with {len(columns)} columns in {shown(path)}")
+    say(f"{rows} {arguments.table} with {len(columns)} columns in {shown(path)}")
     return 0
 
 
@@ -60,7 +62,7 @@ def _to_file(columns: Mapping[str, Any], rows: int, path: Path, form: str) -> No
         if form == "parquet":
             _parquet(columns, partial)
         else:
-            with partial.open("w", encoding="utf-8", newline="") as file:
+            with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
                 _WRITERS[form](columns, rows, file)
         partial.replace(path)
     except OSError as error:
@@ -75,10 +77,14 @@ def _to_file(columns: Mapping[str, Any], rows: int, path: Path, form: str) -> No
 def _csv(columns: Mapping[str, Any], rows: int, file: TextIO) -> None:
     flat = dict(_flattened(columns))
     writer = csv.writer(file, lineterminator="\n")
+    # Python quotes only what holds its own end of line, but readers take a carriage return for one as well.
+    quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(flat)
     for start in range(0, rows, _CHUNK):
         chunk = [_texts(values[start : start + _CHUNK]) for values in flat.values()]
-        writer.writerows(zip(*chunk, strict=True))
+        for row in zip(*chunk, strict=True):
+            splits = any(isinstance(value, str) and "\r" in value for value in row)
+            (quoting if splits else writer).writerow(row)
 
 
 def _flattened(columns: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

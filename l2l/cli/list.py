@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from l2l.cli.parser import Command
+from l2l.display.output import is_terminal, say
 from l2l.errors import L2LError
 
 _PLURALS = ("optimizers", "optimizees", "launchers")
@@ -29,11 +30,11 @@ def _run(arguments: argparse.Namespace) -> int:
     kinds = [kind for kind in registry.KINDS if arguments.kind in (None, f"{kind}s")]
     for place, kind in enumerate(kinds):
         if arguments.names:
-            print("\n".join(registry.names(kind)))
+            say("\n".join(registry.names(kind)))
             continue
         if place:
-            print()
-        print(f"{kind}s")
+            say()
+        say(f"{kind}s")
         if arguments.name:
             _show(kind, arguments.name, registry.resolve(kind, arguments.name, Path.cwd()))
             continue
@@ -41,8 +42,8 @@ def _run(arguments: argparse.Namespace) -> int:
             try:
                 _show(kind, name, registry.resolve(kind, name))
             except L2LError as error:
-                print(f"\n  {name}  cannot be used")
-                print(_wrapped(str(error), 6))
+                say(f"\n  {name}  cannot be used")
+                say(_wrapped(str(error), 6))
     return 0
 
 
@@ -54,9 +55,9 @@ def _show(kind: Any, name: str, plugin: Any) -> None:
     origin = distribution(kind, name)
     note = f"  ({origin})" if origin and not origin.startswith("l2l ") else ""
     summary = (inspect.getdoc(plugin) or "").partition("\n\n")[0]
-    print(f"\n  {name}{note}")
+    say(f"\n  {name}{note}")
     if summary:
-        print(_wrapped(" ".join(summary.split()), 6))
+        say(_wrapped(" ".join(summary.split()), 6))
     if not isinstance(plugin, type):
         return
     options = describe_options(plugin)
@@ -66,9 +67,9 @@ def _show(kind: Any, name: str, plugin: Any) -> None:
     first = max(len(text) for text, _ in left)
     for (text, kind_of), one in zip(left, options, strict=True):
         required = " (must be given)" if one.required else ""
-        print(_wrapped(f"{text.ljust(first)}  {kind_of}{required}", 6, first + 2))
+        say(_wrapped(f"{text.ljust(first)}  {kind_of}{required}", 6, first + 2))
         if one.help:
-            print(_wrapped(one.help, 6 + first + 4))
+            say(_wrapped(one.help, 6 + first + 4))
 
 
 def _type(annotation: str) -> str:
@@ -85,7 +86,7 @@ def _default(value: Any) -> str:
 
 def _wrapped(text: str, indent: int, hanging: int = 0) -> str:
     """Text within the terminal; in a pipe on one line."""
-    width = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else 10**6
+    width = max(40, shutil.get_terminal_size().columns) if is_terminal(sys.stdout) else 10**6
     return textwrap.fill(
         text,
         width,

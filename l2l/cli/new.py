@@ -8,6 +8,7 @@ from pathlib import Path
 
 from l2l.cli import templates
 from l2l.cli.parser import Command
+from l2l.display.output import say
 from l2l.errors import OptionError, storage_error
 
 _KINDS = {
@@ -38,9 +39,9 @@ def _run(arguments: argparse.Namespace) -> int:
     for path, text in files.items():
         _write(path, _filled(text, name))
     main, tests = files
-    print(f"wrote {main} and {tests}")
-    print(f"test it:  python -m pytest {tests}")
-    print(_use(arguments.kind, main, name))
+    say(f"wrote {main} and {tests}")
+    say(f"test it:  python -m pytest {tests}")
+    say(_use(arguments.kind, main, name))
     return 0
 
 

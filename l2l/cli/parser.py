@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from l2l.display.output import say
 from l2l.errors import near
 
 EXIT_CODES = """\
@@ -49,6 +50,10 @@ class Parser(argparse.ArgumentParser):
             what = "command" if choice[1] == "COMMAND" else choice[1].strip("-").partition("/")[0]
             message = near(choice[2], names, what)
         raise WrongUsage(self.prog, message)
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        """Print help and version as everything else is printed; argparse knows only what the encoding has."""
+        say(message, end="")
 
     def flags(self) -> list[str]:
         """The flags that it knows."""

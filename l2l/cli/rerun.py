@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l2l.cli.parser import Command
+from l2l.display.output import say
 
 if TYPE_CHECKING:
     from l2l.trajectory import Trajectory
@@ -39,20 +40,20 @@ def _report(trajectory: "Trajectory", again: "Rerun") -> None:
     names = [one.name for one in trajectory.objectives]
     now = again.evaluation
     width = max(len(name) for name in ("status", *names))
-    print(f"{'':<{width}}  {'archived':<25}  now")
-    print(f"{'status':<{width}}  {again.status.name:<25}  {now.status.name}")
+    say(f"{'':<{width}}  {'archived':<25}  now")
+    say(f"{'status':<{width}}  {again.status.name:<25}  {now.status.name}")
     fitness = now.fitness or (float("nan"),) * len(names)
     for name, archived, value in zip(names, again.fitness, fitness, strict=True):
-        print(f"{name:<{width}}  {archived!r:<25}  {value!r}")
+        say(f"{name:<{width}}  {archived!r:<25}  {value!r}")
     if now.failure is not None:
-        print(now.failure.message)
-        print(now.failure.traceback.rstrip())
+        say(now.failure.message)
+        say(now.failure.traceback.rstrip())
     if again.changed:
-        print(f"the optimizee has changed since: {', '.join(again.changed)}")
+        say(f"the optimizee has changed since: {', '.join(again.changed)}")
     if again.same:
-        print(f"the same, bit for bit, in {now.seconds:.3g} s")
+        say(f"the same, bit for bit, in {now.seconds:.3g} s")
     else:
-        print(
+        say(
             "different: bit for bit the same can be expected with the same CPU type, libraries and model; "
             "the run's own are in trajectory.segments"
         )

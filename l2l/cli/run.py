@@ -1,10 +1,12 @@
 """`l2l run`: run an experiment, or go on with it."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2l.cli.parser import Command
+from l2l.display.output import say, unheard
 
 if TYPE_CHECKING:
     from l2l.experiment import Experiment
@@ -109,11 +111,12 @@ def _run_chained(experiment: "Experiment", arguments: argparse.Namespace) -> int
     from l2l.cli.running import carry_out
     from l2l.submit.chain import chained
 
-    def say(line: str) -> None:
-        print(line, flush=True)
+    def told(line: str) -> None:
+        with unheard(sys.stdout):
+            say(line, flush=True)
 
     folder, script = experiment.directory.absolute(), arguments.chain.absolute()
-    return chained(folder, script, arguments.max_jobs, lambda: carry_out(experiment), say)
+    return chained(folder, script, arguments.max_jobs, lambda: carry_out(experiment), told)
 
 
 COMMAND = Command(

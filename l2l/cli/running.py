@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from l2l.cli.dispatch import FAILED, FINISHED, STOPPED
 from l2l.cli.folders import begun, shown
-from l2l.display.progress import unheard, watching
+from l2l.display.output import complain, flush_output, say, unheard
+from l2l.display.progress import watching
 
 if TYPE_CHECKING:
     from l2l.experiment import Experiment, Progress
@@ -37,15 +38,15 @@ def carry_out(experiment: "Experiment", *, accept_changes: bool = False, adopt: 
         return STOPPED
     if not begins:
         _say(f"{shown(folder)} is finished already")
+    lines = summary(trajectory, folder)
     with unheard(sys.stdout):
-        summary(trajectory, folder)
-        sys.stdout.flush()
+        say("\n".join(lines), flush=True)
     return FINISHED if trajectory.succeeded else FAILED
 
 
 def _say(line: str) -> None:
     with unheard(sys.stdout):
-        print(line, flush=True)
+        say(line, flush=True)
 
 
 def _stopped(folder: Path, why: str) -> None:
@@ -53,21 +54,23 @@ def _stopped(folder: Path, why: str) -> None:
     if begun(folder):
         again = f"nothing that was finished is lost. Go on with the same command, or: l2l resume {shown(folder)}"
     with unheard(sys.stdout):
-        sys.stdout.flush()
-    with unheard(sys.stderr):
-        print(f"{why}; {again}", file=sys.stderr)
+        flush_output()
+    complain(f"{why}; {again}")
 
 
-def summary(trajectory: "Trajectory", folder: Path) -> None:
-    """Say what came out, where it is, and what to do next."""
+def summary(trajectory: "Trajectory", folder: Path) -> list[str]:
+    """Lines that say what came out, where it is, and what to do next."""
     from l2l.cli.results import best_lines, counts_line, validation_lines
 
     place = shown(folder)
-    print(f"finished: {trajectory.reason}")
-    print("\n".join([*best_lines(trajectory), *validation_lines(trajectory)]))
-    print(counts_line(trajectory))
-    print(f"archive: {place}/trajectory.h5")
     further = f" · l2l resume {place} --set stop.generations=…"
     if trajectory.reason.startswith("optimizer: "):
         further = ""  # it asks nothing more, whatever the rules say
-    print(f"next: l2l show {place} · l2l export {place} --to csv{further}")
+    return [
+        f"finished: {trajectory.reason}",
+        *best_lines(trajectory),
+        *validation_lines(trajectory),
+        counts_line(trajectory),
+        f"archive: {place}/trajectory.h5",
+        f"next: l2l show {place} · l2l export {place} --to csv{further}",
+    ]

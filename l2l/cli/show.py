@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2l.cli.parser import Command
 from l2l.cli.run import whole
+from l2l.display.output import complain, is_terminal, say
 from l2l.display.tables import print_table
 from l2l.errors import NotFoundError
 
@@ -31,13 +32,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.failures:
         _failures(trajectory)
         return 0
-    terminal = sys.stdout.isatty()
+    terminal = is_terminal(sys.stdout)
     if terminal:
         _head(trajectory)
     try:
         columns, rows = _best(trajectory, arguments.best)
     except NotFoundError as error:
-        print(error, file=sys.stdout if terminal else sys.stderr)
+        (say if terminal else complain)(str(error))
         return 0
     print_table(columns, rows, f"l2l export {arguments.run} --to csv has them all")
     return 0
@@ -47,10 +48,10 @@ def _head(trajectory: "Trajectory") -> None:
     from l2l.cli.results import counts_line, validation_lines
 
     state = f"finished: {trajectory.reason}" if trajectory.finished else "not finished"
-    print("\n".join([state, counts_line(trajectory), *validation_lines(trajectory)]))
+    say("\n".join([state, counts_line(trajectory), *validation_lines(trajectory)]))
     if len(trajectory.objectives) > 1:
-        print("Pareto front")
-    print()
+        say("Pareto front")
+    say()
 
 
 def _best(trajectory: "Trajectory", count: int) -> tuple[list[str], list[list[Any]]]:
@@ -71,13 +72,13 @@ def _failures(trajectory: "Trajectory") -> None:
             strict=True,
         )
     ]
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         print_table(["status", "individual", "trial", "attempt", "message", "traceback"], rows)
         return
     if not rows:
-        print("nothing failed")
+        say("nothing failed")
     for block in _grouped(rows):
-        print(block)
+        say(block)
 
 
 def _grouped(rows: list[list[Any]]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2l.cli.folders import begun, run_folder, shown
 from l2l.cli.parser import Command
+from l2l.display.output import is_terminal
 from l2l.display.tables import ago, cell, print_table
 from l2l.errors import L2LError, NotFoundError
 
@@ -65,7 +66,7 @@ def _row(folder: Path) -> list[Any]:
     failed = sum(int((table["status"] != 0).sum()) for table in (trajectory.trials, trajectory.unfinished))
     seconds = time.time() - _latest(folder)
     best = _best(trajectory)
-    news: Any = ago(seconds) if sys.stdout.isatty() else round(seconds, 3)
+    news: Any = ago(seconds) if is_terminal(sys.stdout) else round(seconds, 3)
     return [
         shown(folder),
         state,

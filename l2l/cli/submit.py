@@ -10,6 +10,7 @@ from l2l.cli.dispatch import FINISHED
 from l2l.cli.folders import begun, shown
 from l2l.cli.parser import Command
 from l2l.cli.run import change_arguments, changes_of, whole
+from l2l.display.output import say
 
 if TYPE_CHECKING:
     from l2l.config import Settings
@@ -73,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
     experiment = config.load(arguments.file, changes_of(arguments))
     job = _job(arguments, settings, experiment, said, system)
     if _refuse_begun(experiment, job.folder):
-        print(f"{shown(job.folder)} is finished already; nothing was submitted")
+        say(f"{shown(job.folder)} is finished already; nothing was submitted")
         return FINISHED
     text = script_of(job, system)
     waiting = None if arguments.again else Record(job.folder).living()
@@ -81,11 +82,11 @@ def _run(arguments: argparse.Namespace) -> int:
         _refuse_second(job, system, waiting)
     if not waiting:  # whose successors take the script that is there
         write_script(job, text)
-    print(text, flush=True)
+    say(text, flush=True)
     if waiting:
-        print(f"# not written, since job {waiting} of this run waits or runs already; nothing was submitted")
+        say(f"# not written, since job {waiting} of this run waits or runs already; nothing was submitted")
     elif arguments.dry_run:
-        print(f"# written to {shown(job.script)}; nothing was submitted")
+        say(f"# written to {shown(job.script)}; nothing was submitted")
     else:
         _submit(job, system)
     return FINISHED
@@ -95,10 +96,10 @@ def _submit(job: "Job", system: "System") -> None:
     from l2l.submit.chain import submit_first
 
     number = submit_first(system, job.script, job.folder)
-    print(f"submitted job {number}")
+    say(f"submitted job {number}")
     status = f"l2l status {shlex.quote(shown(job.folder))}   # once it has begun"
     for hint in [*system.hints(number, str(job.wishes.name)), status]:
-        print(f"  {hint}")
+        say(f"  {hint}")
 
 
 # --- what was said ---------------------------------------------------------------------------------------------------

@@ -1,14 +1,14 @@
 """The progress of a run: a live line on a terminal, plain lines elsewhere."""
 
 import math
-import os
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TextIO
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO, cast
 
+from l2l.display.output import Fitting, escaped, is_terminal, unheard, write
 from l2l.display.tables import cell, duration
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def watching(objectives: Sequence[str], stream: TextIO | None = None) -> Iterato
         stream: Where it is shown; standard output unless given.
     """
     stream = stream or sys.stdout
-    shown = (_Live if stream.isatty() else _Plain)(objectives, stream)
+    shown = (_Live if is_terminal(stream) else _Plain)(objectives, stream)
 
     def watch(progress: "Progress") -> None:
         with unheard(stream):
@@ -45,16 +45,6 @@ def watching(objectives: Sequence[str], stream: TextIO | None = None) -> Iterato
     finally:
         with unheard(stream):
             shown.rest()
-
-
-@contextmanager
-def unheard(stream: TextIO) -> Iterator[None]:
-    """Go on in silence where nobody reads a stream any more: a pipe's reader ended, a terminal was closed."""
-    try:
-        yield
-    except OSError:
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Rate:
@@ -158,7 +148,7 @@ class _Plain:
         return _GAP.join(part for part in parts if part)
 
     def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        write(f"{line}\n", self._stream, flush=True)
         self._printed = time.monotonic()
 
     def rest(self) -> None:
@@ -177,7 +167,7 @@ class _Live:
 
         self._objectives = objectives
         self._rate = Rate()
-        self._console = Console(file=stream, highlight=False)
+        self._console = Console(file=cast("TextIO", Fitting(stream)), highlight=False)
         self._live = Live("starting", console=self._console, refresh_per_second=8, transient=True)
 
     def begin(self) -> None:
@@ -190,7 +180,7 @@ class _Live:
 
         self._rate.note(progress)
         line = live_line(progress, self._objectives, self._rate, self._console.width)
-        self._live.update(Text(line, no_wrap=True, overflow="ellipsis"))
+        self._live.update(Text(escaped(line, keep=""), no_wrap=True, overflow="ellipsis"))
 
     def rest(self) -> None:
         """Remove the line."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from l2l.display.output import is_terminal, one_line, say
+
 _GAP = 2
 _WIDEST = 40
 
@@ -52,12 +54,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], hint: str
         rows: A value a column.
         hint: Where to find the columns that do not fit.
     """
-    if not sys.stdout.isatty():
-        print("\t".join(columns))
+    if not is_terminal(sys.stdout):
+        say("\t".join(map(one_line, columns)))
         for row in rows:
-            print("\t".join(full(value).replace("\t", " ").replace("\n", " ") for value in row))
+            say("\t".join(one_line(full(value)) for value in row))
         return
-    print(aligned(columns, rows, shutil.get_terminal_size().columns, hint))
+    say(aligned(columns, rows, shutil.get_terminal_size().columns, hint))
 
 
 def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int, hint: str = "") -> str:
@@ -69,7 +71,8 @@ def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int, h
         width: Of the terminal, in letters.
         hint: Where to find the columns that do not fit.
     """
-    cells = [[cell(value).replace("\n", " ") for value in row] for row in rows]
+    columns = [one_line(name) for name in columns]
+    cells = [[one_line(cell(value)) for value in row] for row in rows]
     last = len(columns) - 1
     sizes = [
         max([len(name), *(len(row[place]) for row in cells)]) if place == last else

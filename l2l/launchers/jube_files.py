@@ -73,7 +73,7 @@ class Layout:
             for file, trials in zip(files, batches, strict=True):
                 write_package(file, trials)
             if self.script is not None:
-                (folder / "submit.job").write_text(self.script)
+                (folder / "submit.job").write_text(self.script, encoding="utf-8", errors="surrogateescape")
             tree = ET.ElementTree(self._benchmark(folder.name, batches))
             ET.indent(tree)
             tree.write(folder / "benchmark.xml", encoding="utf-8", xml_declaration=True)
@@ -150,7 +150,7 @@ def script_of(template: Path | None, threads: int, options: Sequence[str]) -> st
     text = TEMPLATE
     if template is not None:
         try:
-            text = template.read_text()
+            text = template.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise NotFoundError(f"JubeLauncher: option 'template': {template}: expected a text file: {error}") from None
     for place in re.findall(r"#[A-Z_]+#", text):

@@ -103,7 +103,7 @@ def write_script(job: Job, text: str) -> None:
         path.parent.mkdir(exist_ok=True)
         # Jobs that wait have a copy of their own, but a chain that runs must not read half a script.
         partial = path.with_suffix(".partial")
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="surrogateescape")  # names of files are any bytes
         partial.chmod(0o755)
         partial.replace(path)
     except OSError as error:

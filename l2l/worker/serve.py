@@ -95,7 +95,7 @@ def main(arguments: Sequence[str]) -> None:
     at_fork_close(lambda: (reading, writing))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True)  # a crash loses no line
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)  # a crash loses no line
     messages = _messages(reading)
     with contextlib.suppress(BrokenPipeError):  # the leader is gone
         _serve(messages, writing, Board(shared))
