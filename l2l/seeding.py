@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import OptionError
+from l2l.quantities import whole_number
 
 Seeding = Literal["individual", "common", "generation"]
 MODES: tuple[Seeding, ...] = get_args(Seeding)
@@ -28,9 +29,10 @@ def check_root(seed: object) -> int:
     Raises:
         OptionError: It is no whole number in 0 … 2**128 - 1.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**128:
+    number = None if isinstance(seed, float) else whole_number(seed)
+    if number is None or not 0 <= number < 2**128:
         raise OptionError(f"seed: expected a whole number from 0 to 2**128 - 1, got {seed!r}")
-    return int(seed)
+    return number
 
 
 def entropies(

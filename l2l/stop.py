@@ -1,12 +1,12 @@
 """When a run ends."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from l2l.errors import OptionError, near
-from l2l.values import Objective, seconds_of
+from l2l.quantities import finite_number, seconds_of, whole_number
+from l2l.values import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Stop:
         trials: So many trials.
         target: The best fitness is as good as this; where weights make one cost of several objectives, that cost.
         stagnation: So many generations without a better fitness.
-        walltime: Seconds, or "00:10:00", of each process lifetime; the run can be resumed then.
+        walltime: Of each process lifetime, in seconds or as "10min" or "00:10:00"; the run can be resumed then.
 
     Raises:
         OptionError: A number is out of range.
@@ -55,14 +55,16 @@ class Stop:
 
     def __post_init__(self) -> None:
         for name in ("generations", "individuals", "trials", "stagnation"):
-            number = getattr(self, name)
-            if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
-                raise OptionError(f"stop.{name}: expected a whole number above 0, got {number!r}")
+            given = getattr(self, name)
+            number = whole_number(given)
+            if given is not None and (number is None or number < 1):
+                raise OptionError(f"stop.{name}: expected a whole number above 0, got {given!r}")
+            object.__setattr__(self, name, number)
         if self.target is not None:
-            number = isinstance(self.target, int | float) and not isinstance(self.target, bool)
-            if not number or not math.isfinite(self.target):
+            target = finite_number(self.target)
+            if target is None:
                 raise OptionError(f"stop.target: expected a number, not NaN or infinite, got {self.target!r}")
-            object.__setattr__(self, "target", float(self.target))
+            object.__setattr__(self, "target", target)
         object.__setattr__(self, "walltime", seconds_of(self.walltime, "stop.walltime"))
 
     @classmethod

@@ -1,7 +1,6 @@
 """The other values that travel between the two loops: trials, evaluations, resources, declarations."""
 
 import enum
-import re
 import reprlib
 import shutil
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import OptionError
 from l2l.individual import Individual
+from l2l.quantities import bytes_of, flag, seconds_of, whole, whole_number
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Comm
@@ -83,6 +83,7 @@ class Objective:
             raise OptionError(f"objective: expected a name, which is printable text without /, got {self.name!r}")
         if not isinstance(self.unit, str):
             raise OptionError(f"objective {self.name!r}: unit: expected text, got {self.unit!r}")
+        object.__setattr__(self, "maximize", flag(self.maximize, f"objective {self.name!r}: maximize"))
 
     @property
     def sign(self) -> float:
@@ -127,8 +128,9 @@ class Observable:
     ragged: bool = False
 
     def __post_init__(self) -> None:
-        shape = self.shape if isinstance(self.shape, tuple | list) else (self.shape,)
-        if not all(isinstance(one, int | np.integer) and not isinstance(one, bool) and one >= 0 for one in shape):
+        given = self.shape if isinstance(self.shape, tuple | list | np.ndarray) else (self.shape,)
+        shape = tuple(-1 if isinstance(one, float) else whole_number(one) for one in given)
+        if any(one is None or one < 0 for one in shape):
             raise OptionError(f"Observable: expected a shape such as (2, 3), got {self.shape!r}")
         try:
             dtype = np.dtype(self.dtype)
@@ -136,8 +138,9 @@ class Observable:
             dtype = np.dtype(object)
         if dtype.kind not in "fiub":
             raise OptionError(f"Observable: expected a float, int or bool dtype, got {self.dtype!r}")
-        object.__setattr__(self, "shape", tuple(int(one) for one in shape))
+        object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "dtype", dtype)
+        object.__setattr__(self, "ragged", flag(self.ragged, "Observable: ragged"))
 
     def value(self, raw: Any) -> NDArray[Any]:
         """The value as an array of the declared shape and type, which the model cannot change any more.
@@ -179,53 +182,6 @@ class Outcome:
     observables: Mapping[str, Any] = field(default_factory=dict)
 
 
-_MEMORY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgt])(i?)b?|b)?", re.IGNORECASE)
-_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-
-
-def bytes_of(memory: int | float | str | None, what: str = "memory") -> int | None:
-    """Bytes from a number or a text: 1 kB is 1000 bytes, 1 KiB is 1024.
-
-    Raises:
-        OptionError: It is neither; names `what`.
-
-    Example:
-        >>> bytes_of("2 GB"), bytes_of("512MiB")
-        (2000000000, 536870912)
-    """
-    if memory is None:
-        return None
-    size: object = memory
-    if isinstance(memory, str):
-        match = _MEMORY.fullmatch(memory.strip())
-        if not match:
-            raise OptionError(f'{what}: expected bytes or a text such as "2 GB", got {memory!r}')
-        size = float(match[1]) * (1024 if match[3] else 1000) ** _POWER[(match[2] or "").lower()]
-    if isinstance(size, bool) or not isinstance(size, int | float) or not 1 <= size < float("inf"):
-        raise OptionError(f'{what}: expected bytes above 0 or a text such as "2 GB", got {memory!r}')
-    return int(size)
-
-
-def seconds_of(duration: float | str | None, what: str = "timeout") -> float | None:
-    """Seconds from a number or a text such as "00:10:00" or "1-00:00:00".
-
-    Raises:
-        OptionError: It is neither; names `what`.
-    """
-    if duration is None:
-        return None
-    seconds: object = duration
-    if isinstance(duration, str):
-        match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)", duration.strip())
-        if not match:
-            raise OptionError(f'{what}: expected seconds or a text such as "00:10:00", got {duration!r}')
-        days, hours, minutes, rest = (float(part or 0) for part in match.groups())
-        seconds = ((days * 24 + hours) * 60 + minutes) * 60 + rest
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
-        raise OptionError(f'{what}: expected seconds above 0 or a text such as "00:10:00", got {duration!r}')
-    return float(seconds)
-
-
 @dataclass(frozen=True, slots=True)
 class Resources:
     """What one trial may use.
@@ -235,7 +191,7 @@ class Resources:
         threads: Threads of each rank.
         gpus: GPUs of each rank.
         memory: Resident size, in bytes or as "2 GB"; None for no limit.
-        timeout: In seconds or as "00:10:00"; None for no limit.
+        timeout: In seconds or as "10min" or "00:10:00"; None for no limit.
 
     Raises:
         OptionError: A number is out of range.
@@ -249,9 +205,7 @@ class Resources:
 
     def __post_init__(self) -> None:
         for name, least in (("ranks", 1), ("threads", 1), ("gpus", 0)):
-            number = getattr(self, name)
-            if isinstance(number, bool) or not isinstance(number, int) or number < least:
-                raise OptionError(f"resources.{name}: expected a whole number of at least {least}, got {number!r}")
+            object.__setattr__(self, name, whole(getattr(self, name), f"resources.{name}", least))
         object.__setattr__(self, "memory", bytes_of(self.memory, "resources.memory"))
         object.__setattr__(self, "timeout", seconds_of(self.timeout, "resources.timeout"))
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.optimizers.unit_cube import together
-from l2l.space import Categorical, Integer, ParameterSpace
+from l2l.space import Categorical, Numeric, ParameterSpace
 
 Floats = NDArray[np.float64]
 
@@ -36,14 +36,14 @@ class GenomeCodec:
         self.choices: list[int] = []
         """For each gene the choices of its category, 0 for a number."""
         self.cells: list[float] = []
-        """For each gene the mean width of an integer's cell, 0.0 for other kinds."""
+        """For each gene the mean width of a cell, 0.0 where values are dense and for categories."""
         starts: list[int] = []
         for name, parameter in space.parameters.items():
             where = space.slices[name]
             if isinstance(parameter, Categorical):
                 self._add(starts, [where.start], len(parameter.choices), 0.0)
             else:
-                cell = 1.0 / parameter.cells if isinstance(parameter, Integer) else 0.0
+                cell = 1.0 / parameter.cells if isinstance(parameter, Numeric) and parameter.cells else 0.0
                 self._add(starts, range(where.start, where.stop), 0, cell)
         starting, choices = np.array(starts, dtype=np.intp), np.array(self.choices, dtype=np.intp)
         numbers = np.flatnonzero(choices == 0)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.individual import Individual
-from l2l.space import Integer, ParameterSpace, Real
+from l2l.space import Numeric, ParameterSpace
 
 Floats = NDArray[np.float64]
 EstimatorName = Literal["finite-difference", "spsa", "least-squares", "observable"]
@@ -103,10 +103,8 @@ class ChainRule:
         self._space = space
         self._factors, self._log = np.zeros(space.dimension), np.zeros(space.dimension, dtype=bool)
         for name, parameter in space.parameters.items():
-            if isinstance(parameter, Real | Integer):
-                low, high = float(parameter.low), float(parameter.high)
-                if isinstance(parameter, Integer):
-                    low, high = low - 0.5, high + 0.5
+            if isinstance(parameter, Numeric):
+                low, high = parameter.edges
                 self._factors[space.slices[name]] = np.log(high / low) if parameter.log else high - low
                 self._log[space.slices[name]] = parameter.log
 
@@ -126,12 +124,12 @@ class ChainRule:
 
 
 def cells(space: ParameterSpace, point: Floats) -> Floats:
-    """The least distance (d,) at which an integer is surely another one; 0 for reals."""
+    """The least distance (d,) at which a value of a lattice is surely another one; 0 where values are dense."""
     least = np.zeros(space.dimension)
     for name, parameter in space.parameters.items():
-        if isinstance(parameter, Integer):
+        if isinstance(parameter, Numeric) and parameter.cells:
             where = space.slices[name]
-            low, high = parameter.low - 0.5, parameter.high + 0.5
+            low, high = parameter.edges
             if parameter.log:
                 ratio = math.log(high / low)
                 nearest = np.rint(low * np.exp(point[where] * ratio)).clip(parameter.low, parameter.high)

@@ -13,7 +13,7 @@ from l2l.individual import Individual
 from l2l.optimizer import Optimizer
 from l2l.optimizers.moves import random_points
 from l2l.optimizers.options import at_least
-from l2l.space import Categorical, Integer, ParameterSpace, Real
+from l2l.space import Categorical, Numeric, ParameterSpace
 from l2l.values import Results
 
 PROPOSALS, TRIES = 3, 30
@@ -166,9 +166,9 @@ def _points(space: ParameterSpace) -> float:
     """How many different points the space has at most."""
     points = 1.0
     for parameter in space.parameters.values():
-        if isinstance(parameter, Real):
+        if isinstance(parameter, Numeric) and not parameter.cells:
             return math.inf
-        if isinstance(parameter, Integer):
+        if isinstance(parameter, Numeric):
             points *= math.inf if parameter.size > 100 else float(parameter.cells) ** parameter.size
         elif isinstance(parameter, Categorical):
             points *= len(parameter.choices)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from l2l.individual import Individual
 from l2l.optimizers.unit_cube import reflected, together
-from l2l.space import Categorical, Integer, ParameterSpace
+from l2l.space import Categorical, Numeric, ParameterSpace
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ class Moves:
                 number[where] = False
                 if len(parameter.choices) > 1:
                     self._categories.append((where.start, len(parameter.choices)))
-            elif isinstance(parameter, Integer):
+            elif isinstance(parameter, Numeric) and parameter.cells:
                 self._least[where] = 0.5 / parameter.cells
         self.numbers = int(number.sum())
         """The coordinates that are no category's."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.space import Categorical, Integer, ParameterSpace
+from l2l.space import Categorical, Numeric, ParameterSpace
 
 Floats = NDArray[np.float64]
 
@@ -169,7 +169,7 @@ def behind_all(costs: Floats) -> Floats | None:
 
 
 class LeastSteps:
-    """The standard deviations that integers and categories keep, so that other values are still tried.
+    """The standard deviations that categories and numbers with cells keep, so that other values are still tried.
 
     Args:
         space: What is searched.
@@ -177,30 +177,29 @@ class LeastSteps:
 
     def __init__(self, space: ParameterSpace) -> None:
         coordinates = np.arange(space.dimension)
-        integers = {name: p for name, p in space.parameters.items() if isinstance(p, Integer)}
+        celled = {name: p for name, p in space.parameters.items() if isinstance(p, Numeric) and p.cells}
         self._categories = np.zeros(space.dimension)
         for name, parameter in space.parameters.items():
             if isinstance(parameter, Categorical):
                 self._categories[space.slices[name]] = CATEGORY_STEP
         if space.dimension == 1:  # see `started`
             self._categories[:] = 0.0
-            integers = {}
-        self._where = np.concatenate([coordinates[:0], *(coordinates[space.slices[name]] for name in integers)])
-        widths = [parameter.width for parameter in integers.values()]
-        self._log = np.repeat([parameter.log for parameter in integers.values()], widths).astype(bool)
-        self._low = np.repeat([parameter.low - 0.5 for parameter in integers.values()], widths)
-        self._high = np.repeat([parameter.high + 0.5 for parameter in integers.values()], widths)
+            celled = {}
+        self._where = np.concatenate([coordinates[:0], *(coordinates[space.slices[name]] for name in celled)])
+        widths = [parameter.width for parameter in celled.values()]
+        self._log = np.repeat([parameter.log for parameter in celled.values()], widths).astype(bool)
+        self._cell = np.repeat([1.0 / parameter.cells for parameter in celled.values()], widths)
+        self._low = np.repeat([parameter.edges[0] for parameter in celled.values()], widths)
+        self._high = np.repeat([parameter.edges[1] for parameter in celled.values()], widths)
 
     def __bool__(self) -> bool:
         return bool(self._where.size or self._categories.any())
 
     def at(self, mean: Floats) -> Floats:
-        """(d,): for an integer a share of the cell in which the mean (d,) lies, 0 for reals."""
+        """(d,): a share of the cell in which the mean (d,) lies, 0 where values are dense."""
         low = np.where(self._log, self._low, 1.0)
         ratio = np.log(np.where(self._log, self._high / low, math.e))
-        cells = np.where(
-            self._log, 1.0 / (low * np.exp(ratio * mean[self._where]) * ratio), 1.0 / (self._high - self._low)
-        )
+        cells = np.where(self._log, 1.0 / (low * np.exp(ratio * mean[self._where]) * ratio), self._cell)
         least = self._categories.copy()
         least[self._where] = INTEGER_STEP * np.minimum(cells, 1.0)
         return least

@@ -18,7 +18,7 @@ from l2l.errors import MissingPart
 from l2l.individual import Individual
 from l2l.optimizers.model_based import ModelBased
 from l2l.optimizers.options import at_least
-from l2l.space import Categorical, Fixed, Integer, ParameterSpace, Real
+from l2l.space import Categorical, Fixed, Integer, Numeric, ParameterSpace, Real
 
 LARGEST = 300
 """Coordinates beyond which a proposal takes too long."""
@@ -140,6 +140,8 @@ class TPE(ModelBased):
                 values.append(trial.suggest_float(key, distribution.low, distribution.high, log=distribution.log))
         if isinstance(parameter, Categorical):
             return parameter.choices[values[0]]
+        if isinstance(parameter, Numeric) and parameter.step is not None:
+            values = parameter.lattice(np.array(values)).tolist()
         return np.array(values).reshape(parameter.shape) if parameter.shape else values[0]
 
     def _entered(self, individuals: Sequence[Individual]) -> None:
@@ -163,6 +165,8 @@ class TPE(ModelBased):
                 continue
             parameter = self.space[name]
             value = parameter.code(one[name]) if isinstance(parameter, Categorical) else one[name]
+            if isinstance(parameter, Numeric) and parameter.step is not None:
+                value = parameter.places(value)
             parameters |= zip(its, np.ravel(value).tolist(), strict=True)
             distributions |= its
         return parameters, distributions
@@ -181,6 +185,8 @@ def _distributions(name: str, parameter: Any) -> dict[str, Any]:
         return {name: CategoricalDistribution(tuple(range(len(parameter.choices))))}
     assert isinstance(parameter, Real | Integer)
     keys = [f"{name}[{place}]" for place in range(parameter.size)] if parameter.shape else [name]
+    if parameter.step is not None:  # the numbers of the cells: Optuna rounds steps of its own otherwise than we do
+        return dict.fromkeys(keys, IntDistribution(0, parameter.cells - 1))
     if isinstance(parameter, Integer):
         return dict.fromkeys(keys, IntDistribution(parameter.low, parameter.high, log=parameter.log))
     return dict.fromkeys(keys, FloatDistribution(parameter.low, parameter.high, log=parameter.log))

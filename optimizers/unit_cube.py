@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import OptionError
 from l2l.individual import Individual
-from l2l.space import Categorical, ParameterSpace, Real
+from l2l.space import Categorical, Numeric, ParameterSpace
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -40,10 +40,10 @@ def start(optimizer: object, space: ParameterSpace, initial: Sequence[Individual
 
 
 def reals(space: ParameterSpace) -> NDArray[np.bool_]:
-    """(d,) whether a coordinate belongs to a real number."""
+    """(d,) whether a coordinate belongs to a number whose values are dense."""
     found = np.zeros(space.dimension, dtype=bool)
     for name, parameter in space.parameters.items():
-        found[space.slices[name]] = isinstance(parameter, Real)
+        found[space.slices[name]] = isinstance(parameter, Numeric) and not parameter.cells
     return found
 
 

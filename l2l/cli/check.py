@@ -2,16 +2,19 @@
 
 import argparse
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from l2l import quantities
 from l2l.cli.budget import Budget
 from l2l.cli.parser import Command
 from l2l.cli.run import change_arguments, changes_of
 from l2l.display.output import say
 from l2l.display.tables import aligned, cell, duration
-from l2l.errors import UserError
+from l2l.errors import OptionError, UserError
+from l2l.quantities import DURATIONS
 from l2l.values import Status, Trial
 
 if TYPE_CHECKING:
@@ -40,12 +43,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _seconds(text: str) -> float:
     try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text!r}")
-    return seconds
+        return quantities.duration(float(text) if re.fullmatch(r"[-+.\deE]+", text) else text, "S")
+    except (OptionError, ValueError):
+        raise argparse.ArgumentTypeError(f"expected seconds above 0 or such as {DURATIONS}, got {text!r}") from None
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -105,8 +105,6 @@ def _plugin_text(experiment: "Experiment", kind: Any) -> str:
 
 def _check_files(experiment: "Experiment") -> None:
     """Refuse options that name files which are not there, before any process is started."""
-    from l2l.errors import OptionError
-
     for name, value in experiment.optimizee.options.items():
         for path in _paths(value):
             if not path.exists():
@@ -132,7 +130,7 @@ def _folder_text(experiment: "Experiment") -> str:
     """
     from l2l import document
     from l2l.cli.folders import begun, shown
-    from l2l.errors import Locked, OptionError
+    from l2l.errors import Locked
     from l2l.experiment.identity import check_same
     from l2l.experiment.lead import is_over
     from l2l.lock import holder
@@ -238,12 +236,13 @@ def _space_text(space: "ParameterSpace") -> str:
     rows = []
     for name, parameter in space.parameters.items():
         described = parameter.to_dict()
-        if "choices" in described:
-            values = ", ".join(map(str, described["choices"]))
+        if parameter.codes is not None and "choices" in described:
+            values = ", ".join(map(str, parameter.codes))
         elif "fixed" in described:
             values = cell(parameter.default)
         else:
             values = f"{cell(described['low'])} to {cell(described['high'])}"
+            values += f" by {cell(described['step'])}" if "step" in described else ""
         scale = "log" if described.get("log") else ""
         shape = "×".join(map(str, parameter.shape))
         rows.append(

@@ -1,6 +1,5 @@
 """What each key of an experiment file may hold, and how that is said."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from l2l.config.settings import Settings
 from l2l.document import Place
 from l2l.errors import L2LError, OptionError, near
 from l2l.plugin import Reference, from_plain
+from l2l.quantities import finite_number, whole_number
 from l2l.seeding import MODES
 from l2l.stop import Stop
 from l2l.values import Resources
@@ -28,24 +28,22 @@ def whole(least: int) -> Check:
     """A whole number of at least `least`."""
 
     def check(settings: Settings, place: Place, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != _floor(value):
+        number = whole_number(value)
+        if number is None:
             raise settings.error(place, f"expected a whole number, got {value!r}")
-        if value < least:
+        if number < least:
             raise settings.error(place, f"expected a whole number of at least {least}, got {value!r}")
-        return int(value)
+        return number
 
     return check
 
 
-def _floor(value: float) -> float:
-    return math.floor(value) if math.isfinite(value) else value - 1
-
-
 def share(settings: Settings, place: Place, value: Any) -> float:
     """A number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+    number = finite_number(value)
+    if number is None or not 0 <= number <= 1:
         raise settings.error(place, f"expected a share from 0 to 1, got {value!r}")
-    return float(value)
+    return number
 
 
 def one_of(choices: Sequence[str]) -> Check:
@@ -112,7 +110,7 @@ def stop(settings: Settings, place: Place, value: Any) -> dict[str, Any]:
 
 def resources(settings: Settings, place: Place, value: Any) -> Resources:
     """What a trial may use."""
-    given = mapping(settings, place, value, '{threads: 2, memory: 2 GB, timeout: "00:10:00"}')
+    given = mapping(settings, place, value, "{threads: 2, memory: 2 GB, timeout: 10min}")
     known(settings, place, given, [field.name for field in fields(Resources)], "resource")
     return _built(settings, place, lambda: Resources(**given))
 
@@ -169,7 +167,7 @@ def weights(settings: Settings, place: Place, value: Any) -> Any:
     if not isinstance(value, dict | list) or not value:
         raise settings.error(place, f"expected weights such as {{rate_error: 1.0, cv_error: 0.5}}, got {value!r}")
     for key, one in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(one, bool) or not isinstance(one, int | float) or not math.isfinite(one):
+        if finite_number(one) is None:
             raise settings.error((*place, key), f"expected a number, got {one!r}")
     return value
 

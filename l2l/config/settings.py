@@ -10,7 +10,7 @@ from l2l.document import Document, Place, dotted
 from l2l.errors import ConfigError, OptionError
 
 PLUGINS = ("optimizee", "optimizer", "launcher")
-_DESCRIPTION = frozenset({"low", "high", "log", "integer", "shape", "unit", "when", "default", "choices"})
+_DESCRIPTION = frozenset({"low", "high", "step", "log", "integer", "shape", "unit", "when", "default", "choices"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
+
 from l2l import registry
 from l2l.aggregate import Aggregate, check_aggregate
 from l2l.display.progress import watching
@@ -14,8 +16,9 @@ from l2l.experiment.progress import Watcher
 from l2l.launcher import Launcher
 from l2l.optimizee import Optimizee
 from l2l.optimizer import Optimizer
-from l2l.plugin import check_options, fits
+from l2l.plugin import check_options, coerced, fits
 from l2l.provenance import specification
+from l2l.quantities import scalar, share, whole
 from l2l.seeding import MODES, Seeding, check_root
 from l2l.space import ParameterSpace
 from l2l.stop import Stop
@@ -91,19 +94,19 @@ class Experiment:
         self.launcher = launcher
         self.stop = Stop.of(dict(stop) if isinstance(stop, Mapping) else stop)
         self.seed = check_root(seed)
-        self.trials = _whole("trials", trials, 1)
+        self.trials = whole(trials, "trials")
         self.aggregate = aggregate
         self.seeding = seeding
-        self.parameters = dict(parameters)
-        self.initial = [dict(one) for one in initial]
+        self.parameters = {name: _natural(one) for name, one in parameters.items()}
+        self.initial = [{name: _natural(value) for name, value in one.items()} for one in initial]
         self.memo = [Path(one) for one in ([memo] if isinstance(memo, str | Path) else memo)]
         self.resources = _resources(resources)
         self.on_failure = on_failure
-        self.retries = _whole("retries", retries, 0)
-        self.max_failures = _share("max_failures", max_failures)
+        self.retries = whole(retries, "retries", 0)
+        self.max_failures = share(max_failures, "max_failures")
         self.keep = keep
         self.validation = _validation(validate)
-        self.weights = weights
+        self.weights = _weights(weights)
         check_aggregate(aggregate)
         _one_of("seeding", seeding, MODES)
         _one_of("on_failure", on_failure, get_args(OnFailure))
@@ -287,6 +290,7 @@ def _optimizer(given: Any) -> tuple[type[Optimizer], dict[str, Any]]:
         return type(given), dict(given.options)
     cls, options = registry.parts("optimizer", given)
     assert isinstance(cls, type) and issubclass(cls, Optimizer)
+    options = coerced(cls, options, Path.cwd())
     check_options(cls, options, positional=1)
     return cls, options
 
@@ -296,21 +300,28 @@ def _stem() -> str:
     return Path(main).stem if main and Path(main).exists() else "experiment"
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise OptionError(f"{name}: expected a whole number of at least {least}, got {value!r}")
-    return value
-
-
-def _share(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise OptionError(f"{name}: expected a share from 0 to 1, got {value!r}")
-    return float(value)
-
-
 def _one_of(name: str, value: Any, choices: Sequence[str]) -> None:
     if value not in choices:
         raise OptionError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+
+
+def _natural(value: Any) -> Any:
+    """A value of a parameter, or what narrows it, with Python's own numbers; arrays stay arrays."""
+    if isinstance(value, Mapping):
+        return {key: scalar(one) if key in _SCALARS else _natural(one) for key, one in value.items()}
+    return scalar(value) if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+
+
+_SCALARS = ("low", "high", "step", "log")
+
+
+def _weights(given: Any) -> Any:
+    """Weights as plain numbers, so that they are archived as they would be written in a file."""
+    if isinstance(given, Mapping):
+        return {name: scalar(weight) for name, weight in given.items()}
+    if isinstance(given, np.ndarray):
+        return given.tolist()
+    return [scalar(weight) for weight in given] if isinstance(given, list | tuple) else given
 
 
 def _resources(given: Any) -> Resources:
@@ -332,4 +343,4 @@ def _validation(given: Any) -> Validation | None:
     for name in given:
         if name not in Validation.__slots__:
             raise OptionError(f"validate: {near(str(name), Validation.__slots__, 'key')}")
-    return Validation(**{name: _whole(f"validate.{name}", value, 1) for name, value in given.items()})
+    return Validation(**{name: whole(value, f"validate.{name}") for name, value in given.items()})

@@ -24,7 +24,8 @@ class ExecutorLauncher(FedLauncher):
         arguments: Of that function, or of Dask's or IPython parallel's `Client`: where the cluster is. Without them a
             cluster is started on this machine.
         workers: Trials that run at once; as many as the executor has workers unless given.
-        patience: Seconds that a worker may take to come, and to import and set up the optimizee.
+        patience: How long a worker may take to come, and to import and set up the optimizee,
+            in seconds or as "10min".
 
     Raises:
         OptionError: An option is out of range.
@@ -43,7 +44,7 @@ class ExecutorLauncher(FedLauncher):
         executor: Name | Callable[..., Executor],
         arguments: Mapping[str, Any] | None = None,
         workers: int | None = None,
-        patience: float = 600.0,
+        patience: float | str = 600.0,
     ) -> None:
         if workers is not None and workers < 1:
             raise OptionError(f"ExecutorLauncher: option 'workers': expected at least 1, got {workers}")

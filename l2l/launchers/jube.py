@@ -18,6 +18,7 @@ from l2l.launchers.jube_command import Jube, Queue, check_jube, check_slurm
 from l2l.launchers.jube_files import Layout, script_of
 from l2l.launchers.jube_past import Past
 from l2l.optimizee import Optimizee
+from l2l.quantities import duration
 from l2l.space import ParameterSpace
 from l2l.values import Evaluation, Resources, Trial
 from l2l.worker.guardian import MARKER, Guardian, end_all
@@ -46,7 +47,8 @@ class JubeLauncher(Launcher):
         batch: Trials a work package; a generation's share of one worker unless given.
         template: The script of a batch job, with #COMMAND#, #OPTIONS# and #THREADS# where these go; ours unless given.
         options: Of sbatch, such as "--time=01:00:00".
-        patience: Seconds that a process may take to import and set up the optimizee.
+        patience: How long a process may take to import and set up the optimizee,
+            in seconds or as "10min".
 
     Raises:
         OptionError: An option is out of range.
@@ -67,15 +69,13 @@ class JubeLauncher(Launcher):
         batch: int | None = None,
         template: Path | None = None,
         options: Sequence[str] = (),
-        patience: float = 600.0,
+        patience: float | str = 600.0,
     ) -> None:
         if platform not in ("local", "slurm"):
             raise OptionError(f"JubeLauncher: option 'platform': expected 'local' or 'slurm', got {platform!r}")
         for name, number in (("workers", workers), ("batch", batch)):
             if number is not None and number < 1:
                 raise OptionError(f"JubeLauncher: option {name!r}: expected at least 1, got {number}")
-        if patience <= 0:
-            raise OptionError(f"JubeLauncher: option 'patience': expected seconds above 0, got {patience}")
         if platform == "local" and (template is not None or options):
             name = "template" if template is not None else "options"
             raise OptionError(
@@ -89,7 +89,7 @@ class JubeLauncher(Launcher):
         self._size = batch
         self._template = template
         self._sbatch = list(options)
-        self._patience = patience
+        self._patience = duration(patience, "JubeLauncher: option 'patience'")
         self._waiting: list[Trial] = []
         self._came: list[Evaluation] = []
         self._current: Benchmark | None = None

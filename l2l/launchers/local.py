@@ -16,7 +16,8 @@ class LocalLauncher(PooledLauncher):
 
     Args:
         workers: Processes; as many as there are usable cores (divided by the threads of a trial) unless given.
-        patience: Seconds that a worker may take to import and set up the optimizee.
+        patience: How long a worker may take to import and set up the optimizee,
+            in seconds or as "10min".
 
     Raises:
         OptionError: An option is out of range.
@@ -29,7 +30,7 @@ class LocalLauncher(PooledLauncher):
     guards = frozenset({"crash", "timeout", "memory"})
     launches = True
 
-    def __init__(self, *, workers: int | None = None, patience: float = 600.0) -> None:
+    def __init__(self, *, workers: int | None = None, patience: float | str = 600.0) -> None:
         if workers is not None and workers < 1:
             raise OptionError(f"LocalLauncher: option 'workers': expected at least 1, got {workers}")
         super().__init__(patience=patience)

@@ -41,7 +41,8 @@ class MPILauncher(PooledLauncher):
     the communicator `trial.comm`; they do so in the ranks themselves, where nothing can be guarded.
 
     Args:
-        patience: Seconds that a worker may take to import and set up the optimizee.
+        patience: How long a worker may take to import and set up the optimizee,
+            in seconds or as "10min".
 
     Raises:
         OptionError: An option is out of range.

@@ -6,9 +6,10 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from l2l.errors import LauncherError, OptionError
+from l2l.errors import LauncherError
 from l2l.launcher import Description, Launcher
 from l2l.optimizee import Optimizee
+from l2l.quantities import duration
 from l2l.space import ParameterSpace
 from l2l.values import Evaluation, Resources, Trial
 from l2l.worker.feed import Feed
@@ -21,7 +22,8 @@ class FedLauncher(Launcher):
     """Feeds evaluating processes that keep the optimizee warm between trials; a subclass says by what.
 
     Args:
-        patience: Seconds that a worker may take to import and set up the optimizee.
+        patience: How long a worker may take to import and set up the optimizee,
+            in seconds or as "10min".
 
     Raises:
         OptionError: An option is out of range.
@@ -30,10 +32,8 @@ class FedLauncher(Launcher):
     waits = False
     """Whether to start the processes takes long: then `start` leaves it to `describe`, which signals interrupt."""
 
-    def __init__(self, *, patience: float = 600.0) -> None:
-        if patience <= 0:
-            raise OptionError(f"{type(self).__name__}: option 'patience': expected seconds above 0, got {patience}")
-        self._patience = patience
+    def __init__(self, *, patience: float | str = 600.0) -> None:
+        self._patience = duration(patience, f"{type(self).__name__}: option 'patience'")
         self._plan: Plan | None = None
         self._pool: Feed | None = None
         self._temporary: Path | None = None
@@ -111,7 +111,8 @@ class PooledLauncher(FedLauncher):
     """Feeds a pool of workers of its own; a subclass says where they are.
 
     Args:
-        patience: Seconds that a worker may take to import and set up the optimizee.
+        patience: How long a worker may take to import and set up the optimizee,
+            in seconds or as "10min".
 
     Raises:
         OptionError: An option is out of range.

@@ -41,7 +41,8 @@ class SlurmLauncher(PooledLauncher):
         step: Further options of `srun` ("--cpu-bind=cores", "--hint=nomultithread").
         mpi: How Slurm starts MPI programs, as `srun --mpi=list` has it; Slurm's own default unless given. For trials of
             several ranks.
-        patience: Seconds that a worker may take to come and to import and set up the optimizee.
+        patience: How long a worker may take to come and to import and set up the optimizee,
+            in seconds or as "10min".
 
     Raises:
         OptionError: An option is out of range.
@@ -63,7 +64,7 @@ class SlurmLauncher(PooledLauncher):
         options: Sequence[str] = (),
         step: Sequence[str] = (),
         mpi: str | None = None,
-        patience: float = 600.0,
+        patience: float | str = 600.0,
     ) -> None:
         for name, number in (("workers", workers), ("per_job", per_job)):
             if number is not None and number < 1:

@@ -11,6 +11,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l2l.quantities import scalar
+
 _USUAL = {
     "Any": Any,
     "ArrayLike": ArrayLike,
@@ -106,6 +108,30 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, hint) if isinstance(hint, type) else True
     except TypeError:  # a protocol that cannot be checked at run time
         return True
+
+
+_SCALARS = (int, float, bool, str, None, type(None))
+
+
+def natural(value: Any, hint: Any) -> Any:
+    """A value with Python's own numbers, texts and truth values where the annotation asks for these.
+
+    Where it asks for arrays, or says nothing checkable, the value stays as it is.
+    """
+    origin, args = get_origin(hint), get_args(hint)
+    if isinstance(value, np.generic | np.ndarray):
+        hints = args if origin in (Union, types.UnionType) else (hint,)
+        return scalar(value) if all(one in _SCALARS or get_origin(one) is Literal for one in hints) else value
+    if isinstance(value, list | tuple) and args and origin in (list, tuple, Sequence):
+        fixed = origin is tuple and args[-1] is not Ellipsis and len(args) == len(value)
+        entries = [natural(one, args[place] if fixed else args[0]) for place, one in enumerate(value)]
+        return tuple(entries) if type(value) is tuple else entries if type(value) is list else value
+    if isinstance(value, Mapping) and len(args) == 2 and origin in (dict, Mapping):
+        return {key: natural(one, args[1]) for key, one in value.items()}
+    if origin in (Union, types.UnionType):
+        fitting = (one for one in args if fits(natural(value, one), one))
+        return next((natural(value, one) for one in fitting), value)
+    return value
 
 
 def _fits_sequence(value: Any, origin: Any, args: tuple[Any, ...]) -> bool:

@@ -1,17 +1,28 @@
 """The base of all plugins."""
 
 import types
+from abc import ABCMeta
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from l2l.errors import OptionError
+from l2l.plugin.annotations import hints_of, natural
 from l2l.plugin.options import check_options, describe_options
 from l2l.plugin.reference import Reference
 
 
-class Plugin:
+class PluginType(ABCMeta):
+    """The type of plugin classes: turns what came from NumPy into Python's numbers before anyone sees the options."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        """Make a plugin from its options; `np.int64(8)` is 8 to it, and an array with one entry is that entry."""
+        hints = hints_of(cls)
+        return super().__call__(*args, **{name: natural(one, hints.get(name, Any)) for name, one in options.items()})
+
+
+class Plugin(metaclass=PluginType):
     """The base of all plugins: records the options that a constructor is given.
 
     A constructor takes its options by keyword, as plain data, arrays, `Path`s or importable functions. What it

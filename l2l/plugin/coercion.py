@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin
 import numpy as np
 
 from l2l.errors import L2LError, OptionError
-from l2l.plugin.annotations import fits, hints_of
+from l2l.plugin.annotations import fits, hints_of, natural
 from l2l.plugin.plain import from_plain
 from l2l.plugin.reference import Reference
 from l2l.space import ParameterSpace
@@ -45,6 +45,7 @@ def declared(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _coerced(value: Any, hint: Any, base: Path) -> Any:
+    value = natural(value, hint)
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _coerced_to_one(value, args, base)

@@ -2,8 +2,8 @@
 
 from l2l.space.categorical import Categorical, Fixed
 from l2l.space.designs import Grid
-from l2l.space.numeric import Integer, Real
+from l2l.space.numeric import Integer, Numeric, Real
 from l2l.space.parameter import Parameter
 from l2l.space.space import ParameterSpace
 
-__all__ = ["Categorical", "Fixed", "Grid", "Integer", "Parameter", "ParameterSpace", "Real"]
+__all__ = ["Categorical", "Fixed", "Grid", "Integer", "Numeric", "Parameter", "ParameterSpace", "Real"]

@@ -1,5 +1,6 @@
 """Parameters without an order: `Categorical`, and `Fixed`, which has one value."""
 
+from collections.abc import Iterable, KeysView, Mapping, Set, ValuesView
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,13 +18,15 @@ class Categorical(Parameter):
     """One of several choices without an order.
 
     Args:
-        choices: Texts, truth values, numbers, None, or tuples of these; no two equal.
+        choices: Texts, truth values, numbers, None, or tuples of these; no two equal. A single list (tuple, array,
+            range, generator) is the list of the choices; a tuple that is the only choice stands in a list of its own.
         unit: For people and tables.
         default: One of the choices; the first unless given.
         when: The condition under which the parameter has an effect.
 
     Raises:
-        SpaceError: No choice, equal choices, a choice that is no plain datum, a default that is no choice.
+        SpaceError: No choice, a set (which has no order), equal choices, a choice that is no plain datum, a default
+            that is no choice.
 
     Example:
         >>> Categorical("iaf_psc_alpha", "iaf_psc_exp").default
@@ -36,9 +39,9 @@ class Categorical(Parameter):
     default_given: bool
 
     def __init__(self, *choices: Any, unit: str = "", default: Any = None, when: str | None = None) -> None:
-        if not choices:
+        plain = tuple(choice_of(choice) for choice in _listed(choices))
+        if not plain:
             raise SpaceError("expected at least one choice, got none")
-        plain = tuple(choice_of(choice) for choice in choices)
         for place, choice in enumerate(plain):
             if choice in plain[:place]:
                 first = plain[plain.index(choice)]
@@ -82,10 +85,27 @@ class Categorical(Parameter):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that say the same; what is as by default is left out."""
-        described: dict[str, Any] = {"choices": [plain(choice) for choice in self.choices]}
+        choices = [plain(choice) for choice in self.choices]
+        alone = len(choices) == 1 and isinstance(choices[0], list)  # which would be taken for the list of the choices
+        described: dict[str, Any] = {"choices": [choices] if alone else choices}
         if self.default_given:
             described["default"] = plain(self.default)
         return described | self._common()
+
+
+def _listed(choices: tuple[Any, ...]) -> Iterable[Any]:
+    """The choices, also where they were given as one list."""
+    if len(choices) != 1 or not isinstance(choices[0], Iterable) or isinstance(choices[0], str | bytes):
+        return choices
+    only = choices[0]
+    if isinstance(only, KeysView | ValuesView):
+        return list(only)
+    if isinstance(only, Set | Mapping):
+        kind = "mapping" if isinstance(only, Mapping) else "set, which has no order"
+        raise SpaceError(f"choices: expected them one by one or as a list, got a {kind}: {only!r}")
+    if isinstance(only, np.ndarray) and only.ndim == 0:
+        return choices
+    return list(only)
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import SpaceError
+from l2l.quantities import scalar, whole_number
 
 
 def is_number(value: Any) -> bool:
@@ -14,11 +15,18 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+def truth(value: Any, what: str) -> bool:
+    """A truth value, of Python or NumPy; `what` names the place in the error."""
+    found = scalar(value)
+    if not isinstance(found, bool):
+        raise SpaceError(f"{what}: expected true or false, got {value!r}")
+    return found
+
+
 def finite(value: Any, what: str = "") -> float:
     """A finite number as float; `what` names the place in the error."""
     place = f"{what}: " if what else ""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
+    value = scalar(value)
     if not is_number(value):
         hint = ""
         if isinstance(value, str) and _reads_as_number(value):
@@ -46,7 +54,7 @@ def integer(value: Any, what: str = "") -> int:
     if not number.is_integer():
         place = f"{what}: " if what else ""
         raise SpaceError(f"{place}expected an integer, got {value!r}")
-    return int(value)
+    return int(scalar(value))
 
 
 def array_of(value: Any) -> NDArray[Any]:
@@ -62,11 +70,11 @@ def array_of(value: Any) -> NDArray[Any]:
 
 def shape_of(shape: Any) -> tuple[int, ...]:
     """A shape as a tuple of positive integers."""
-    axes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    for axis in axes:
-        if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or axis < 1:
-            raise SpaceError(f"shape: expected a positive integer or a tuple of them, got {shape!r}")
-    return tuple(int(axis) for axis in axes)
+    axes = tuple(shape) if isinstance(shape, tuple | list | np.ndarray) and np.ndim(shape) else (shape,)
+    lengths = tuple(0 if isinstance(axis, float) else whole_number(axis) or 0 for axis in axes)
+    if any(length < 1 for length in lengths):
+        raise SpaceError(f"shape: expected a positive integer or a tuple of them, got {shape!r}")
+    return lengths
 
 
 def unit_of(unit: Any) -> str:
@@ -85,8 +93,10 @@ def when_of(when: Any) -> str | None:
 
 def choice_of(value: Any) -> Any:
     """A choice as plain data that hash: lists become tuples, NumPy scalars Python's."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = scalar(value)
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, tuple | list):
         return tuple(choice_of(item) for item in value)
     if value is None or isinstance(value, str | bool | int):

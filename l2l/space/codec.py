@@ -36,7 +36,9 @@ class Codec:
         for name, parameter in parameters.items():
             self.slices[name] = slice(self.dimension, self.dimension + parameter.width)
             self.dimension += parameter.width
-        self.reals = _RealBlock({name: p for name, p in parameters.items() if isinstance(p, Real)}, self.slices)
+        reals = {name: p for name, p in parameters.items() if isinstance(p, Real)}
+        self.reals = _RealBlock({name: p for name, p in reals.items() if not p.cells}, self.slices)
+        self.stepped = _SteppedBlock({name: p for name, p in reals.items() if p.cells}, self.slices)
         self.integers = _IntegerBlock(
             {name: p for name, p in parameters.items() if isinstance(p, Integer)}, self.slices
         )
@@ -47,6 +49,7 @@ class Codec:
         """Coordinates (n, d), already clipped to [0, 1], to columns."""
         columns: dict[str, NDArray[Any]] = {}
         self.reals.decode(points, columns)
+        self.stepped.decode(points, columns)
         self.integers.decode(points, columns)
         for name, parameter in self.categories.items():
             columns[name] = points[:, self.slices[name]].argmax(axis=1).astype(code_type(len(parameter.choices)))
@@ -60,6 +63,7 @@ class Codec:
         """Columns of n points to coordinates (n, d)."""
         points = np.zeros((n, self.dimension))
         self.reals.encode(columns, points)
+        self.stepped.encode(columns, points)
         self.integers.encode(columns, points)
         for name in self.categories:
             points[np.arange(n), self.slices[name].start + columns[name].astype(np.intp)] = 1.0
@@ -188,13 +192,40 @@ class _RealBlock:
         points[:, self.where] = np.clip(np.where(x == self.high, 1.0, unit), 0.0, 1.0)
 
 
+class _SteppedBlock:
+    """Reals on a lattice: as with integers, each value stands for a cell, all of one width."""
+
+    def __init__(self, parameters: Mapping[str, Real], slices: Mapping[str, slice]) -> None:
+        self.parameters = parameters
+        self.where, self.places = _block(parameters, slices)
+        self.cells = _repeated(parameters, [p.cells for p in parameters.values()])
+
+    def decode(self, points: Floats, columns: dict[str, NDArray[Any]]) -> None:
+        if not self.parameters:
+            return
+        cells = np.floor(points[:, self.where] * self.cells)
+        cells = np.clip(cells, 0.0, self.cells - 1.0).astype(np.int64)
+        for name, parameter in self.parameters.items():
+            column = parameter.lattice(cells[:, self.places[name]])
+            columns[name] = column.reshape(len(cells), *parameter.shape)
+
+    def encode(self, columns: Mapping[str, NDArray[Any]], points: Floats) -> None:
+        if not self.parameters:
+            return
+        cells = np.empty((len(points), len(self.cells)))
+        for name, parameter in self.parameters.items():
+            cells[:, self.places[name]] = parameter.places(columns[name].reshape(len(points), parameter.width))
+        points[:, self.where] = (cells + 0.5) / self.cells
+
+
 class _IntegerBlock:
     def __init__(self, parameters: Mapping[str, Integer], slices: Mapping[str, slice]) -> None:
         self.parameters = parameters
         self.where, self.places = _block(parameters, slices)
         self.low = _repeated(parameters, [p.low for p in parameters.values()]).astype(np.int64)
         self.high = _repeated(parameters, [p.high for p in parameters.values()]).astype(np.int64)
-        self.cells = (self.high - self.low + 1).astype(np.float64)
+        self.step = _repeated(parameters, [p.step or 1 for p in parameters.values()]).astype(np.int64)
+        self.cells = _repeated(parameters, [p.cells for p in parameters.values()])
         self.log = np.flatnonzero(_repeated(parameters, [p.log for p in parameters.values()]))
         self.start = self.low[self.log] - 0.5
         self.ratio = np.log((self.high[self.log] + 0.5) / self.start)
@@ -203,7 +234,7 @@ class _IntegerBlock:
         if not self.parameters:
             return
         unit = points[:, self.where]
-        x = self.low + np.floor(unit * self.cells).astype(np.int64)
+        x = self.low + np.floor(unit * self.cells).astype(np.int64) * self.step
         if self.log.size:
             x[:, self.log] = np.rint(self.start * np.exp(unit[:, self.log] * self.ratio)).astype(np.int64)
         x = np.clip(x, self.low, self.high)
@@ -217,7 +248,7 @@ class _IntegerBlock:
         for name, parameter in self.parameters.items():
             x[:, self.places[name]] = columns[name].reshape(len(points), parameter.width)
         x = np.clip(x, self.low, self.high)
-        unit = (x - self.low + 0.5) / self.cells
+        unit = ((x - self.low) // self.step + 0.5) / self.cells
         if self.log.size:
             k = x[:, self.log].astype(np.float64)
             # The middle of the cell from k - 1/2 to k + 1/2 on the logarithmic scale.

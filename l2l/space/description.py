@@ -5,10 +5,11 @@ from typing import Any
 
 from l2l.errors import SpaceError, near
 from l2l.space.categorical import Categorical, Fixed
+from l2l.space.checks import is_number, truth
 from l2l.space.numeric import Integer, Real
 from l2l.space.parameter import Parameter
 
-NUMBER_KEYS = ("low", "high", "log", "integer", "shape", "unit", "when", "default")
+NUMBER_KEYS = ("low", "high", "step", "log", "integer", "shape", "unit", "when", "default")
 CATEGORY_KEYS = ("choices", "unit", "when", "default")
 FIXED_KEYS = ("fixed", "shape", "unit", "when")
 
@@ -22,7 +23,7 @@ def parameter_from_dict(description: Any) -> Parameter:
     if isinstance(description, Parameter):
         return description
     if not isinstance(description, Mapping):
-        return Fixed(description)
+        return Fixed(_not_choices(description))
     given = dict(description)
     if "choices" in given:
         return _categorical(given)
@@ -32,12 +33,20 @@ def parameter_from_dict(description: Any) -> Parameter:
     for bound in ("low", "high"):
         if bound not in given:
             raise SpaceError(f"{bound}: missing; expected low and high, choices, or a value that fixes, got {given!r}")
-    integer = given.pop("integer", False)
-    if not isinstance(integer, bool):
-        raise SpaceError(f"integer: expected true or false, got {integer!r}")
+    integer = truth(given.pop("integer", False), "integer")
     shape = given.pop("shape", ())
     kind = Integer if integer else Real
     return kind(**given, shape=tuple(shape) if isinstance(shape, list) else shape)
+
+
+def _not_choices(value: Any) -> Any:
+    """A bare value, which fixes; a list of texts is more likely meant as choices."""
+    if isinstance(value, list | tuple) and not all(is_number(one) or isinstance(one, list | tuple) for one in value):
+        raise SpaceError(
+            f"expected a number, a text or an array of numbers, got {value!r}; "
+            "for one of several write choices: […], and fixed: […] to fix the whole list"
+        )
+    return value
 
 
 def _categorical(given: dict[str, Any]) -> Categorical:

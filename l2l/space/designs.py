@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from l2l.errors import SpaceError, near
 from l2l.individual import Individual
+from l2l.quantities import whole_number
 from l2l.space.categorical import Categorical, Fixed
-from l2l.space.numeric import Integer, Real
+from l2l.space.numeric import Integer, Numeric, Real
 from l2l.space.parameter import Parameter
 
 if TYPE_CHECKING:
@@ -129,8 +130,9 @@ class Grid(Sequence[Individual]):
 
     Args:
         space: The space.
-        points: Points along each number, for all or by name. Reals take both ends, integers at most so many distinct
-            values, categories all choices; with 1 a number stays at its default.
+        points: Points along each number, for all or by name. Reals take both ends, integers and numbers with a step
+            at most so many distinct values, categories all choices; with 1 a number stays at its default. A number
+            with a step that is not named takes all its values.
 
     Raises:
         KeyError: `points` names what is no parameter.
@@ -246,33 +248,51 @@ def _along(name: str, parameter: Parameter, points: int | Mapping[str, int]) -> 
         if isinstance(points, Mapping) and points.get(name, count) != count:
             raise SpaceError(f"grid: {name!r} takes all of its {count} choices, got {points[name]!r} points")
         return (np.arange(count)[:, None] + 0.5) / count
-    number = points.get(name) if isinstance(points, Mapping) else points
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-        raise SpaceError(f"grid: expected how many points {name!r} has, 1 or more, got {number!r}")
+    given = points.get(name, _all_of(parameter)) if isinstance(points, Mapping) else points
+    number = whole_number(given)
+    if number is None or number < 1:
+        raise SpaceError(f"grid: expected how many points {name!r} has, 1 or more, got {given!r}")
     if number == 1:
         alone = ParameterSpace({name: _unconditional(parameter)})
         return alone.encode([alone.default])
     single = _unconditional(parameter, scalar=True)
     space = ParameterSpace({name: single})
-    if isinstance(single, Integer) and isinstance(parameter, Integer):
-        if number >= single.cells:
-            values = np.arange(single.low, single.high + 1)
-        else:
-            spread = np.geomspace if single.log else np.linspace
-            values = np.unique(np.clip(np.rint(spread(single.low, single.high, int(number))), single.low, single.high))
-        return space.encode(space.from_columns({name: values.astype(np.int64)}))
-    along = space.decode(np.linspace(0.0, 1.0, int(number))[:, None])
+    if isinstance(single, Numeric) and single.cells:
+        return space.encode(space.from_columns({name: _spread(single, number)}))
+    along = space.decode(np.linspace(0.0, 1.0, number)[:, None])
     return space.encode(list(dict.fromkeys(along)))
+
+
+def _all_of(parameter: Parameter) -> int | None:
+    """How many values a parameter with a step has, which a grid takes all where nothing is said; else None."""
+    return parameter.cells if isinstance(parameter, Numeric) and parameter.step is not None else None
+
+
+def _spread(parameter: Numeric, number: int) -> NDArray[Any]:
+    """At most so many distinct values of a parameter that has cells, both ends among them."""
+    if number >= parameter.cells:
+        return parameter.lattice(np.arange(parameter.cells))
+    if parameter.step is not None:
+        return parameter.lattice(np.unique(np.rint(np.linspace(0, parameter.cells - 1, number)).astype(np.int64)))
+    spread = np.geomspace if parameter.log else np.linspace
+    values = np.clip(np.rint(spread(parameter.low, parameter.high, number)), parameter.low, parameter.high)
+    return np.unique(values).astype(np.int64)
 
 
 def _unconditional(parameter: Parameter, scalar: bool = False) -> Parameter:
     if not isinstance(parameter, Real | Integer):
         return parameter
     if scalar:
-        return type(parameter)(parameter.low, parameter.high, log=parameter.log)  # type: ignore[arg-type]
+        return type(parameter)(
+            parameter.low,  # type: ignore[arg-type]
+            parameter.high,  # type: ignore[arg-type]
+            step=parameter.step,  # type: ignore[arg-type]
+            log=parameter.log,
+        )
     return type(parameter)(
         parameter.low,  # type: ignore[arg-type]
         parameter.high,  # type: ignore[arg-type]
+        step=parameter.step,  # type: ignore[arg-type]
         log=parameter.log,
         shape=parameter.shape,
         default=parameter.default if parameter.default_given else None,

@@ -16,7 +16,8 @@ def narrowed(declared: Parameter, override: Any) -> Parameter:
 
     Args:
         declared: What the optimizee declares.
-        override: A value, which fixes; a mapping of `low`, `high`, `log`, `default`, `unit` or `choices`; a parameter.
+        override: A value, which fixes; a mapping of `low`, `high`, `step`, `log`, `default`, `unit` or `choices`; a
+            parameter.
 
     Raises:
         SpaceError: It reaches beyond what is declared, or changes its kind, shape, unit or condition.
@@ -51,7 +52,7 @@ def _replaced(declared: Parameter, wanted: Parameter) -> Parameter:
 def _known(declared: Parameter) -> tuple[str, ...]:
     if isinstance(declared, Categorical):
         return ("choices", "default", "unit")
-    return ("low", "high", "log", "default", "unit", "integer", "shape")
+    return ("low", "high", "step", "log", "default", "unit", "integer", "shape")
 
 
 def _described(declared: Parameter, changes: Mapping[str, Any]) -> Parameter:
@@ -96,6 +97,7 @@ def _bounded(declared: Real | Integer, changes: Mapping[str, Any]) -> Real | Int
     default = changes.get("default")
     new = type(declared)(
         **bounds,
+        step=changes.get("step", declared.step),
         log=changes.get("log", declared.log),
         shape=declared.shape,
         unit=declared.unit,
@@ -107,10 +109,44 @@ def _bounded(declared: Real | Integer, changes: Mapping[str, Any]) -> Real | Int
             raise SpaceError(
                 f"{name}: {bound!r} is outside the declared range from {declared.low!r} to {declared.high!r}"
             )
+    _check_step(declared, new)
     kept = declared.default if declared.default_given and default is None else None
-    if kept is not None and np.all((kept >= new.low) & (kept <= new.high)):
-        return type(declared)(**bounds, log=new.log, shape=new.shape, unit=new.unit, default=kept, when=new.when)
+    if kept is not None and _allowed(new, kept):
+        return type(declared)(
+            **bounds,
+            step=new.step,  # type: ignore[arg-type]
+            log=new.log,
+            shape=new.shape,
+            unit=new.unit,
+            default=kept,
+            when=new.when,
+        )
     return new
+
+
+def _check_step(declared: Real | Integer, new: Real | Integer) -> None:
+    """Refuse values that the declared lattice does not have.
+
+    Raises:
+        SpaceError: The lower bound is between two declared steps, or the step is no multiple of the declared one.
+    """
+    if declared.step is None:
+        return
+    try:
+        declared.canonical_component(new.low)
+    except SpaceError as error:
+        raise SpaceError(f"low: {error}") from None
+    multiple = (new.step or 0) / declared.step
+    if multiple < 0.5 or abs(multiple - round(multiple)) > 1e-9 * multiple:
+        raise SpaceError(f"step: declared as {declared.step!r}, expected a multiple of it, got {new.step!r}")
+
+
+def _allowed(parameter: Real | Integer, value: Any) -> bool:
+    try:
+        parameter.canonical(value)
+    except SpaceError:
+        return False
+    return True
 
 
 def _article(kind: str) -> str:

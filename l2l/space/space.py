@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from l2l.errors import SpaceError, near
 from l2l.individual import Individual
+from l2l.quantities import whole_number
 from l2l.space.codec import Codec
 from l2l.space.conditions import Column, Condition, in_order
 from l2l.space.description import parameter_from_dict
@@ -303,8 +304,8 @@ class ParameterSpace:
         """This space with some parameters fixed or narrowed.
 
         Args:
-            overrides: Name → a value, which fixes; a mapping of `low`, `high`, `log`, `default` or `choices`, of which
-                what is left out stays; or a parameter.
+            overrides: Name → a value, which fixes; a mapping of `low`, `high`, `step`, `log`, `default` or `choices`,
+                of which what is left out stays; or a parameter.
 
         Raises:
             KeyError: A name is no parameter; lists the near ones.
@@ -333,8 +334,8 @@ class ParameterSpace:
         """The space that plain data describe.
 
         Args:
-            description: `{"parameters": {name: …}, "constraints": […]}`, where a parameter is `{low, high, log,
-                integer, shape, unit, when, default}`, `{choices: […], …}`, `{fixed: …}` or a value, which fixes.
+            description: `{"parameters": {name: …}, "constraints": […]}`, where a parameter is `{low, high, step,
+                log, integer, shape, unit, when, default}`, `{choices: […], …}`, `{fixed: …}` or a value, which fixes.
 
         Raises:
             SpaceError: Names the parameter and the key that is wrong.
@@ -358,9 +359,10 @@ def _rebuilt(parameters: dict[str, Parameter], constraints: tuple[str, ...]) -> 
 
 
 def _count(n: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+    number = whole_number(n)
+    if number is None or number < 0:
         raise SpaceError(f"n: expected how many points, 0 or more, got {n!r}")
-    return int(n)
+    return number
 
 
 def _checked(mapping: Mapping[str, Parameter] | None, keywords: Mapping[str, Parameter]) -> dict[str, Parameter]:

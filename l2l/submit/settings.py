@@ -1,5 +1,6 @@
 """What a batch job asks for: from flags, the experiment's file, the user's and the site's, the first of these first."""
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 from l2l import document
 from l2l.document import Place
 from l2l.errors import OptionError, UserError, near
-from l2l.values import bytes_of, seconds_of
+from l2l.quantities import bytes_of, duration, whole_number
 
 SYSTEMS = ("slurm", "pbs", "lsf")
 
@@ -122,9 +123,10 @@ Check = Callable[[Layer, str, Any], Any]
 
 
 def _whole(layer: Layer, key: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    number = whole_number(value)
+    if number is None or number < 1:
         raise layer.error((key,), f"expected a whole number above 0, got {value!r}")
-    return value
+    return number
 
 
 def _system(layer: Layer, key: str, value: Any) -> str:
@@ -142,10 +144,12 @@ def _word(layer: Layer, key: str, value: Any) -> str:
 
 def _time(layer: Layer, key: str, value: Any) -> int:
     # A bare number is minutes to Slurm and seconds to l2l, MM:SS to one and HH:MM to the other.
-    if not isinstance(value, str) or not re.fullmatch(r"\s*(\d+-)?\d+:\d\d:\d\d\s*", value):
-        raise layer.error((key,), f"expected hours:minutes:seconds, as 02:00:00 or 1-12:00:00, got {value!r}")
+    ambiguous = not isinstance(value, str) or re.fullmatch(r"[\d.\s]*|\s*\d+:\d+(\.\d*)?\s*", value)
+    if ambiguous:
+        problem = "expected hours:minutes:seconds, as 02:00:00 or 1-12:00:00, or such as 10min, 1h30m or 2d"
+        raise layer.error((key,), f"{problem}, got {value!r}")
     try:
-        return int(seconds_of(value, key) or 0)
+        return math.ceil(duration(value, key))
     except OptionError as error:
         raise layer.error((key,), str(error).partition(": ")[2]) from None
 

@@ -53,13 +53,23 @@ CHOICES = st.one_of(
 
 @st.composite
 def categories(draw: st.DrawFn) -> Categorical:
-    return Categorical(*draw(st.lists(CHOICES, min_size=1, max_size=5, unique=True)), unit=draw(UNITS))
+    return Categorical(draw(st.lists(CHOICES, min_size=1, max_size=5, unique=True)), unit=draw(UNITS))
+
+
+@st.composite
+def stepped(draw: st.DrawFn) -> Parameter:
+    cells, low, shape = draw(st.integers(1, 300)), draw(st.integers(-(10**6), 10**6)), draw(SHAPES)
+    step = draw(st.integers(1, 1000))
+    if draw(st.booleans()):
+        return Integer(low, low + cells * step, step=step, shape=shape)
+    scale = 10.0 ** draw(st.integers(-3, 5))
+    return Real(low * scale, (low + cells * step) * scale, step=step * scale, shape=shape)
 
 
 FIXED = st.one_of(
     st.floats(-10, 10), st.integers(-10, 10), CHOICES, st.lists(st.floats(-1, 1), min_size=1, max_size=3)
 ).map(Fixed)
-PARAMETERS: st.SearchStrategy[Parameter] = st.one_of(reals(), integers(), categories(), FIXED)
+PARAMETERS: st.SearchStrategy[Parameter] = st.one_of(reals(), integers(), categories(), stepped(), FIXED)
 
 
 @st.composite

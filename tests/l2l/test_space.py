@@ -1,3 +1,7 @@
+import json
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,8 +9,8 @@ from hypothesis import strategies as st
 
 from l2l.errors import SpaceError
 from l2l.individual import Individual
-from l2l.space import Categorical, Fixed, Integer, ParameterSpace, Real
-from tests.l2l.spaces import PARAMETERS, spaces, travelled
+from l2l.space import Categorical, Fixed, Integer, Parameter, ParameterSpace, Real
+from tests.l2l.spaces import PARAMETERS, spaces, stepped, travelled
 
 NETWORK = ParameterSpace(
     tau_m=Real(5.0, 40.0, unit="ms"),
@@ -336,3 +340,153 @@ def test_columns_of_fixed_parameters_are_constant():
     assert space["a"].codes is None
     assert space.from_columns(columns) == points
     assert space.from_columns({"x": columns["x"]}) == points
+
+
+# --- steps ---------------------------------------------------------------------------------------------------------
+
+
+def test_values_with_a_step_are_low_and_whole_steps_as_decimals_have_them():
+    space = ParameterSpace(x=Real(0.0, 1.0, step=0.1), y=Real(-0.7, 0.7, step=0.1), n=Integer(0, 100, step=10))
+    points = space.grid({})
+    assert sorted({one["x"] for one in points}) == [float(f"0.{k}") for k in range(10)] + [1.0]
+    assert sorted({one["y"] for one in points}) == [float(f"{k / 10:.1f}") for k in range(-7, 8)]
+    assert sorted({one["n"] for one in points}) == list(range(0, 101, 10))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "high"),
+    [
+        (Real(0.0, 1.0, step=0.1), 1.0),
+        (Real(0.0, 1.0, step=0.3), 0.9),
+        (Real(0.0, 1.0, step=1 / 3), 1.0),
+        (Real(0.1, 0.7, step=0.2), 0.7),
+        (Real(-1.0, 1.0, step=1.5), 0.5),
+        (Integer(0, 100, step=30), 90),
+        (Integer(-5, 5, step=10), 5),
+    ],
+)
+def test_the_upper_bound_is_the_last_value_on_the_lattice(parameter: Any, high: float):
+    assert parameter.high == high == parameter.lattice(np.array(parameter.cells - 1))
+    space = ParameterSpace(p=parameter)
+    assert space.decode(np.array([[0.0], [1.0]])) == [
+        space.individual({"p": parameter.low}),
+        space.individual({"p": high}),
+    ]
+
+
+@given(
+    st.integers(-(10**6), 10**6),
+    st.integers(1, 10**4),
+    st.integers(1, 200),
+    st.integers(0, 5),
+)
+def test_every_value_of_a_lattice_is_the_decimal_it_is_written_as(low: int, step: int, cells: int, digits: int):
+    scale = 10**digits
+    parameter = Real(low / scale, (low + step * cells) / scale, step=step / scale)
+    expected = [(low + step * k) / scale for k in range(cells + 1)]  # of exact integers: rounded once
+    assert parameter.lattice(np.arange(cells + 1)).tolist() == expected
+    space = ParameterSpace(p=parameter)
+    points = [space.individual({"p": value}) for value in expected]
+    assert space.decode(space.encode(points)) == points
+
+
+@given(stepped(), st.integers(0, 2**32))
+def test_points_of_parameters_with_a_step_come_back_from_their_coordinates(parameter: Parameter, seed: int):
+    space = ParameterSpace(p=parameter)
+    individuals = space.sample(20, np.random.default_rng(seed))
+    assert space.decode(space.encode(individuals)) == individuals
+    assert ParameterSpace.from_dict(json.loads(json.dumps(space.to_dict()))) == space
+    assert all(space.individual(one) == one for one in individuals)
+
+
+def test_a_value_beside_a_step_is_refused_and_one_that_arithmetic_missed_is_taken():
+    space = ParameterSpace(x=Real(0.0, 1.0, step=0.1), n=Integer(0, 100, step=10))
+    assert space.individual({"x": 0.1 + 0.2})["x"] == 0.3
+    assert space.individual({"x": 0.1 + 0.2}).key == space.individual({"x": 0.3}).key
+    with pytest.raises(SpaceError, match=r"'x': expected 0.0 plus steps of 0.1, as 0.2 or 0.3, got 0.25"):
+        space.individual({"x": 0.25})
+    with pytest.raises(SpaceError, match="'n': expected 0 plus steps of 10, as 20 or 30, got 25"):
+        space.individual({"n": 25})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: Real(1.0, 10.0, step=1.0, log=True), "step: a logarithmic scale has no equal steps"),
+        (lambda: Integer(1, 10, step=2, log=True), "step: a logarithmic scale has no equal steps"),
+        (lambda: Real(0.0, 1.0, step=0.0), "step: expected a number above 0"),
+        (lambda: Real(0.0, 1.0, step=-0.1), "step: expected a number above 0"),
+        (lambda: Real(0.0, 1.0, step=math.nan), "step: expected a finite number"),
+        (lambda: Real(0.0, 1.0, step="0.1"), "step: expected a number"),
+        (lambda: Real(0.0, 1.0, step=2.0), "step: expected at most high - low"),
+        (lambda: Integer(0, 10, step=0.5), "step: expected an integer"),
+        (lambda: Integer(0, 10, step=0), "step: expected an integer above 0"),
+        (lambda: Real(1e6, 1e6 + 1, step=1e-7), "step: values keep 12 digits"),
+        (lambda: Real(0.0, 1.0, step=0.1, default=0.25), "default: expected 0.0 plus steps"),
+    ],
+)
+def test_a_step_that_is_none_is_refused(wrong: Any, message: str):
+    with pytest.raises(SpaceError, match=message):
+        wrong()
+
+
+def test_a_step_of_one_is_that_of_any_integer():
+    assert Integer(1, 9, step=1) == Integer(1, 9)
+    assert Integer(1, 1000, step=1, log=True) == Integer(1, 1000, log=True)
+
+
+# --- choices -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["exp", "alpha"],
+        ("exp", "alpha"),
+        np.array(["exp", "alpha"]),
+        {"exp": 1, "alpha": 2}.keys(),
+        iter(["exp", "alpha"]),
+    ],
+)
+def test_a_single_list_is_the_list_of_the_choices(given: Any):
+    assert Categorical(given) == Categorical("exp", "alpha")
+    assert ParameterSpace.from_dict({"parameters": {"m": {"choices": [["exp", "alpha"]]}}})["m"] == Categorical(
+        "exp", "alpha"
+    )
+
+
+def test_numbers_from_ranges_and_generators_are_choices():
+    assert Categorical(range(3)) == Categorical(0, 1, 2)
+    assert Categorical(2.0**k for k in range(3)) == Categorical(1.0, 2.0, 4.0)
+    assert Categorical(np.arange(3)) == Categorical(0, 1, 2)
+    assert Categorical("exp") == Categorical(["exp"]), "a text is no list"
+
+
+def test_a_tuple_that_is_the_only_choice_stands_in_a_list():
+    only = Categorical([(1, 2)])
+    assert only.choices == ((1, 2),)
+    assert ParameterSpace.from_dict(ParameterSpace(m=only).to_dict())["m"] == only
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: Categorical({"a", "b"}), "got a set, which has no order"),
+        (lambda: Categorical(frozenset("ab")), "got a set, which has no order"),
+        (lambda: Categorical({"a": 1}), "got a mapping"),
+        (lambda: Categorical([]), "expected at least one choice"),
+        (lambda: Categorical(x for x in ()), "expected at least one choice"),
+        (lambda: Categorical([1, 1.0]), "choices must differ"),
+        (lambda: Categorical([0, False]), "choices must differ"),
+        (lambda: Categorical([(1,), (True,)]), "choices must differ"),
+        (lambda: Categorical([{}, "a"]), "expected text, a truth value"),
+        (lambda: Categorical("a", {"b"}), "expected text, a truth value"),
+        (
+            lambda: ParameterSpace.from_dict({"parameters": {"m": ["exp", "alpha"]}}),
+            "for one of several write choices:",
+        ),
+    ],
+)
+def test_choices_that_are_none_are_refused(wrong: Any, message: str):
+    with pytest.raises(SpaceError, match=message):
+        wrong()

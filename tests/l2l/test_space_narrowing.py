@@ -98,3 +98,32 @@ def test_what_is_fixed_stays():
 def test_a_misspelt_override_offers_the_near_ones():
     with pytest.raises(KeyError, match="did you mean 'eta'"):
         SPACE.narrow({"etta": 3})
+
+
+def test_a_lattice_is_narrowed_to_a_part_of_itself():
+    space = ParameterSpace(x=Real(0.0, 1.0, step=0.1), n=Integer(0, 100, step=10), free=Real(0.0, 1.0))
+    small = space.narrow({"x": {"low": 0.2, "high": 0.75}, "n": {"step": 20}, "free": {"step": 0.25}})
+    assert small["x"] == Real(0.2, 0.7, step=0.1)
+    assert small["n"] == Integer(0, 100, step=20)
+    assert small["free"] == Real(0.0, 1.0, step=0.25)
+    assert space.narrow({"x": 0.3})["x"] == Fixed(0.3)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ({"x": {"low": 0.25}}, "'x': low: expected 0.0 plus steps of 0.1, as 0.2 or 0.3, got 0.25"),
+        ({"x": {"step": 0.15}}, "'x': step: declared as 0.1, expected a multiple of it, got 0.15"),
+        ({"x": {"step": None}}, "'x': step: declared as 0.1, expected a multiple of it, got None"),
+        ({"x": 0.25}, "'x': expected 0.0 plus steps of 0.1"),
+        ({"n": {"step": 5}}, "'n': step: declared as 10, expected a multiple of it, got 5"),
+        (
+            {"x": {"log": True}},
+            "log: a logarithmic scale needs low above 0|step: a logarithmic scale has no equal steps",
+        ),
+    ],
+)
+def test_a_lattice_never_gains_values(override, message):
+    space = ParameterSpace(x=Real(0.0, 1.0, step=0.1), n=Integer(0, 100, step=10))
+    with pytest.raises(SpaceError, match=message):
+        space.narrow(override)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from l2l import Individual, Maximize, Minimize, Objective, Observable, Outcome, Resources, Status, Trial
 from l2l.errors import OptionError
-from l2l.values import Evaluation, bytes_of, seconds_of, trial_directory
+from l2l.quantities import bytes_of, seconds_of
+from l2l.values import Evaluation, trial_directory
 
 
 def trial(**changes: Any) -> Trial:
@@ -181,12 +182,14 @@ def test_other_memory_is_refused(said: Any) -> None:
         (" 01:00:00 ", 3600.0),
     ],
 )
-def test_a_duration_is_seconds_or_a_text_with_colons(said: Any, expected: float | None) -> None:
+def test_a_duration_is_seconds_or_a_text(said: Any, expected: float | None) -> None:
     assert seconds_of(said) == expected
     assert Resources(timeout=said).timeout == expected
 
 
-@pytest.mark.parametrize("said", ["", "10", "10 s", "1:2:3:4", "-1:00", "00:00:00", 0, -1, True, [1], float("nan")])
+@pytest.mark.parametrize(
+    "said", ["", "10", "10 fortnights", "30min 1h", "1:2:3:4", "-1:00", "00:00:00", 0, -1, True, [1], float("nan")]
+)
 def test_other_durations_are_refused(said: Any) -> None:
     with pytest.raises(
         OptionError, match=r'^resources\.timeout: expected seconds .* such as "00:10:00", got '

@@ -119,7 +119,12 @@ def test_a_python_file_is_submitted_too(submit: Submit) -> None:
 
 def test_every_flag_has_its_key_and_is_checked_as_it_is(submit: Submit) -> None:
     code, _, err = submit("quick.yaml", "--time", "90")
-    assert code == 2 and err == "l2l: --time: expected hours:minutes:seconds, as 02:00:00 or 1-12:00:00, got '90'\n"
+    assert (
+        code == 2
+        and err
+        == "l2l: --time: expected hours:minutes:seconds, as 02:00:00 or 1-12:00:00, or such as 10min, "
+        "1h30m or 2d, got '90'\n"
+    )
     code, _, err = submit("quick.yaml", "--ntask", "2")
     assert code == 2 and "did you mean '--ntasks'" in err
     code, _, err = submit("quick.yaml", "--cpus-per-task", "none")
