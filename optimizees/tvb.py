@@ -6,6 +6,7 @@ Neuroinformatics 7:10, doi:10.3389/fninf.2013.00010.
 
 import importlib
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from l2l.errors import Invalid, MissingPart, NotFoundError, OptionError, near
 from l2l.optimizees.simulator import Simulator, check_number
 from l2l.optimizees.tvb_import import copied, import_tvb
+from l2l.optimizees.tvb_time import TOLERANCE, fit_monitors, window
 from l2l.values import Trial
 
 REMEDY = "pip install 'l2l[tvb]'"
@@ -31,6 +33,9 @@ KINDS = {
 }
 """What `make` makes → its module in tvb.simulator."""
 
+HISTORY = 1
+"""Key of the stream from which initial histories are drawn, next to the noise's."""
+
 WARM_UP_STEPS = 3
 """Integration steps of the run that compiles what numba compiles on first use."""
 
@@ -39,7 +44,8 @@ class Recording(NamedTuple):
     """What a monitor recorded.
 
     Args:
-        times: Of the samples in ms, warm-up left out, shape (samples,).
+        times: Of the samples in ms since the run began, as the monitor says, shape (samples,). Samples of the warm-up
+            are left out, and with them averages of which a part lies in it.
         values: Shape (samples, variables of interest, regions or sensors, modes).
     """
 
@@ -55,8 +61,13 @@ class TvbOptimizee(Simulator):
     which `set_parameters` changes as it likes; nothing is carried over to the next trial, from failed ones neither.
     `run` configures and simulates that copy with the trial's seed, and says what the monitors recorded.
 
-    The noise comes from the trial's seed, and so do the initial conditions: for a stochastic integrator those that TVB
-    itself draws from the noise's stream. So a trial is what a script gives with `noise_seed=trial.seed`.
+    Noise and initial history come from the trial's seed, each from a stream of its own. TVB would draw both from one,
+    and the history's length, the longest delay, would decide which noise comes after it. Here trials of one seed meet
+    the same noise, and the same history as far back as it goes, whatever their conduction speeds. Noise is drawn for
+    each time step, state variable and region: where these differ, so does the noise. `seeded` gives a script the same.
+
+    Times that TVB rounds without a word are refused: a monitor's period that is no whole number of time steps, and BOLD
+    with a time step that does not divide 4 ms. Delays are what TVB makes of them, rounded to the nearest time step.
 
     TVB takes the conduction speed from the connectivity; `Simulator.conduction_speed` has no effect.
 
@@ -139,7 +150,8 @@ class TvbOptimizee(Simulator):
 
         Raises:
             Invalid: The model diverged, or its conduction speed is not above 0.
-            OptionError: A monitor samples faster than the model is integrated, or nothing was recorded.
+            OptionError: The period of a monitor is no whole number of time steps, a BOLD monitor wants another time
+                step, or nothing was recorded.
         """
         length = self.simulator.simulation_length if duration is None else duration
         check_number(self, "duration", length, above=0.0)
@@ -243,18 +255,22 @@ class TvbOptimizee(Simulator):
     def _record(self, warmup: float, length: float, seed: int) -> list[Recording]:
         simulator = copied(self.simulator)
         self._check(simulator)
-        _seed(simulator, seed)
+        seeded(simulator, seed)
+        dt = float(simulator.integrator.dt)
+        end = warmup + length
+        steps = math.ceil(end / dt - TOLERANCE)  # of 0.3 ms at 0.1 ms three: TVB would round 3.0000000000000004 up
         found: list[list[tuple[float, NDArray[np.float64]]]] = [[] for _ in simulator.monitors]
         with np.errstate(all="ignore"):  # a model that diverges is found below, by its values
-            simulator.configure()
-            for output in simulator(simulation_length=warmup + length):
+            _configure(simulator)
+            reaches = [window(monitor) / 2.0 for monitor in simulator.monitors]
+            for output in simulator(simulation_length=steps * dt, n_steps=steps):
                 for number, one in enumerate(output):
                     if one is None:
                         continue
                     time, values = one
                     if not np.isfinite(values).all():
                         raise Invalid(f"diverged: {type(simulator.monitors[number]).__name__} at {time:g} ms")
-                    if time > warmup:
+                    if _is_within(time, reaches[number], warmup, end, TOLERANCE * dt):
                         found[number].append((time, values))
         return [
             Recording(np.array([time for time, _ in samples]), np.array([values for _, values in samples]))
@@ -262,17 +278,11 @@ class TvbOptimizee(Simulator):
         ]
 
     def _check(self, simulator: Any) -> None:
-        """Refuse what TVB would turn into a division by zero, or into delays of any length."""
+        """Refuse what TVB would turn into a division by zero, into delays of any length, or into other times."""
         speed = np.asarray(simulator.connectivity.speed)
         if not (speed > 0.0).all():
             raise Invalid(f"conduction speed: expected above 0 mm/ms, got {speed.min():g}")
-        dt = simulator.integrator.dt
-        for monitor in simulator.monitors:
-            if monitor.period and round(monitor.period / dt) < 1:
-                raise OptionError(
-                    f"{type(self).__name__}: {type(monitor).__name__}: expected a period of at least the time step, "
-                    f"{dt:g} ms, got {monitor.period:g} ms"
-                )
+        fit_monitors(type(self).__name__, simulator)
 
 
 def names(kind: str) -> list[str]:
@@ -289,17 +299,64 @@ def names(kind: str) -> list[str]:
     return sorted(name for name, one in found.items() if one is not base and not inspect.isabstract(one))
 
 
-def _seed(simulator: Any, seed: int) -> None:
-    """Let all that is random in a simulation follow from a seed: TVB's defaults are 42 and the global generator."""
+def seeded(simulator: Any, seed: int) -> None:
+    """Let all that is random in a simulation follow from a seed: TVB's defaults are 42 and the global generator.
+
+    The noise is that of `noise_seed=seed`. The initial history and the noise of each monitor's sensors have streams of
+    their own, so that none of them depends on how much another one draws.
+
+    Args:
+        simulator: A tvb.simulator.simulator.Simulator, not yet configured.
+        seed: From 0 to 2**32 - 1.
+    """
     integrator, model = simulator.integrator, simulator.model
     if hasattr(integrator, "noise"):
         integrator.noise.noise_seed = seed
         integrator.noise.reset_random_stream()
-    else:
-        stream = np.random.RandomState(seed)  # the kind of generator that TVB's models draw from
-        model.initial_for_simulator = lambda integrator, shape: model.initial(integrator.dt, shape, stream)
+    on_surface = simulator.surface is not None
+    model.initial_for_simulator = lambda integrator, shape: _history(model, integrator.dt, shape, seed, on_surface)
     for number, monitor in enumerate(simulator.monitors):
         noise = getattr(monitor, "obsnoise", None)
         if noise is not None:
             noise.noise_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
             noise.reset_random_stream()
+
+
+def _history(model: Any, dt: float, shape: tuple[int, ...], seed: int, on_surface: bool) -> NDArray[np.float64]:
+    """Initial conditions whose part of any moment is the same, however far back they go.
+
+    Returns:
+        Shape (time steps, state variables, regions, modes), as TVB reads it: the present, then from the most distant
+        past on.
+    """
+    stream = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed, spawn_key=(HISTORY,))))
+    draws = [model.initial(dt, (1, *shape[1:]), stream)[0] for _ in range(shape[0])]
+    history = np.array([draws[-step] for step in range(shape[0])])
+    if on_surface:
+        history[-1] = history[0]  # TVB lets a surface begin with the last one
+    return history
+
+
+def _configure(simulator: Any) -> None:
+    """Configure a simulator, and let it begin at time 0.
+
+    With initial conditions of n time steps TVB would begin at step n - 1: within a period of a monitor, whose first
+    sample then averages what there was not. Of more time steps than the longest delay has it takes the wrong present.
+    """
+    simulator.current_step = 0
+    if simulator.initial_conditions is not None:
+        connectivity = simulator.connectivity
+        connectivity.configure()
+        connectivity.set_idelays(simulator.integrator.dt)
+        simulator.initial_conditions = simulator.initial_conditions[-connectivity.horizon :]
+    simulator.configure()
+    if simulator.current_step:
+        history = simulator.history
+        history.buffer = np.roll(history.buffer, -simulator.current_step, axis=0)
+        simulator.current_step = 0
+
+
+def _is_within(time: float, reach: float, begin: float, end: float, tolerance: float) -> bool:
+    """Whether a sample lies after `begin`, as does all that it averages, and not after `end`."""
+    first = time - reach if reach else time - 2.0 * tolerance  # a single time step at `begin` belongs to the warm-up
+    return first >= begin - tolerance and time + reach <= end + tolerance

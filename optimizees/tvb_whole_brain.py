@@ -17,6 +17,7 @@ from l2l.errors import Invalid, NotFoundError, OptionError
 from l2l.individual import Individual
 from l2l.optimizees.simulator import check_number
 from l2l.optimizees.tvb import TvbOptimizee
+from l2l.optimizees.tvb_time import BOLD, EVERY_STEP, check_bold, check_period
 from l2l.space import ParameterSpace, Real
 from l2l.values import Maximize, Observable, Outcome, Trial
 
@@ -26,6 +27,9 @@ TARGETS = ("reference", "structure")
 
 ALPHA = {"a": -0.5}
 """For Generic2dOscillator: a damped oscillation of about 10 Hz that noise keeps alive; TVB's table of 2013."""
+
+PERIOD = 4.0
+"""Milliseconds between two samples unless an experiment says otherwise: 25 in a period of 10 Hz."""
 
 STILL = 1e-9
 """Relative deviation below which a region does not vary."""
@@ -61,9 +65,10 @@ class WholeBrain(TvbOptimizee):
         model_parameters: Name → value; by default `{a: -0.5}` for Generic2dOscillator and none for others.
         coupling: The coupling function, by its name in TVB; it must have a factor `a`.
         monitor: By its name in TVB; it must record all regions.
-        period: Between two samples of the monitor, ms.
+        period: Between two samples of the monitor, ms, a multiple of `dt`; 4 ms unless given, or `dt` for monitors
+            that record each time step.
         noise: Dispersion of the additive noise, `nsig` in TVB: one number, or one for each state variable.
-        dt: Time step, ms.
+        dt: Time step, ms; for BOLD it must divide 4 ms.
         duration: Recorded time, ms.
         warmup: Time before that, ms.
         keep_fc: Whether the functional connectivity of each trial is archived.
@@ -92,7 +97,7 @@ class WholeBrain(TvbOptimizee):
         model_parameters: Mapping[str, float] | None = None,
         coupling: str = "Linear",
         monitor: str = "TemporalAverage",
-        period: float = 4.0,
+        period: float | None = None,
         noise: float | Sequence[float] = 0.2,
         dt: float = 1.0,
         duration: float = 8000.0,
@@ -110,7 +115,12 @@ class WholeBrain(TvbOptimizee):
         check_number(self, "reference_coupling", reference_coupling)
         check_number(self, "reference_runs", reference_runs, least=1)
         check_number(self, "reference_seed", reference_seed, least=0, most=2**31 - 1)
+        if period is None:
+            period = dt if monitor in EVERY_STEP else PERIOD
         check_number(self, "period", period, least=dt, most=duration / 3.0)
+        check_period("WholeBrain: option 'period'", monitor, period, dt)
+        if monitor in BOLD:
+            check_bold("WholeBrain: option 'dt'", monitor, dt)
         for one in np.atleast_1d(noise):
             check_number(self, "noise", float(one), least=0.0)
         self.space = ParameterSpace(
