@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from l2l.errors import Invalid, NotFoundError, OptionError, near
 from l2l.individual import Individual
 from l2l.optimizees.declarations import check_different, objective, observable
-from l2l.optimizees.netlogo_file import declared_globals, interface_globals, is_global_name, literal
+from l2l.optimizees.netlogo_file import NO_GLOBALS, declared_globals, interface_globals, is_global_name, literal
 from l2l.optimizees.netlogo_java import NetLogoError, Workspace, installed_jar, java_version, start
 from l2l.optimizees.simulator import Simulator, check_number
 from l2l.space import Categorical, ParameterSpace
@@ -320,6 +320,11 @@ class NetLogoOptimizee(Simulator):
         for name in found.values():
             if not is_global_name(name):
                 raise OptionError(f"{type(self).__name__}: expected the name of a NetLogo global, got {name!r}")
+            if name.lower() in NO_GLOBALS:
+                raise OptionError(
+                    f"{type(self).__name__}: option 'parameters': expected the name of a NetLogo global, got {name!r}, "
+                    f"which BehaviorSpace varies but `set` does not; {NO_GLOBALS[name.lower()]}"
+                )
         for parameter in map(parameters.__getitem__, parameters):
             for choice in parameter.choices if isinstance(parameter, Categorical) else ():
                 try:

@@ -11,7 +11,20 @@ import numpy as np
 _SECTION = "@#$#@#$#@"
 """Stands between the parts of an .nlogo file: code, widgets, and what follows."""
 _VARIABLE_LINE = {"SLIDER": 6, "SWITCH": 6, "CHOOSER": 6, "INPUTBOX": 5}
-"""Kind of widget → on which of its lines, from 0, its global stands."""
+"""Kind of widget in an .nlogo file → on which of its lines, from 0, its global stands."""
+_WITH_VARIABLE = ("slider", "switch", "chooser", "input")
+"""Elements of an .nlogox file's `widgets` that declare a global."""
+NO_GLOBALS = {
+    "random-seed": "each trial sets it from its own seed",
+    **dict.fromkeys(
+        (
+            *("world-width", "world-height", "world-depth", "min-pxcor", "max-pxcor"),
+            *("min-pycor", "max-pycor", "min-pzcor", "max-pzcor"),
+        ),
+        "let `setup` call resize-world with a global of another name, and set `reopen: true`",
+    ),
+}
+"""What BehaviorSpace varies like a global, though it is none → what to do instead."""
 _NAME = re.compile(r"[^\s\[\]()\";,]+")
 
 
@@ -46,17 +59,21 @@ def literal(value: Any) -> str:
 
 
 def interface_globals(model: Path) -> list[str]:
-    """The globals that sliders, switches, choosers and input boxes of a model file declare.
+    """The globals that sliders, switches, choosers and input boxes of a model's interface declare.
+
+    What else of the file names variables declares none: the experiments of BehaviorSpace, which may be older than the
+    model or vary the size of the world, and the widgets of HubNet's clients.
 
     Args:
         model: An `.nlogo` file (NetLogo up to 6) or an `.nlogox` file (NetLogo 7).
     """
-    text = model.read_text(encoding="utf-8", errors="replace")
+    text = model.read_text(encoding="utf-8-sig", errors="replace")  # with the mark that some editors put first
     if text.lstrip().startswith("<"):
         try:
-            widgets = ET.fromstring(text).iter()
+            interface = ET.fromstring(text.lstrip()).find("widgets")
         except ET.ParseError:
             return []  # NetLogo will say what is wrong with it
+        widgets = [one for one in interface if one.tag in _WITH_VARIABLE] if interface is not None else []
         found: Iterable[str | None] = (one.get("variable") for one in widgets)
     else:
         parts = text.split(_SECTION)

@@ -482,8 +482,44 @@ def test_widgets_are_found_in_both_formats(tmp_path: Path) -> None:
     model.write_text(NLOGOX)
     assert interface_globals(model) == ["rate", "on?", "kind", "size of it"]
     assert declared_globals(model) == ["heat", "cold"]
+    model.write_text(NLOGOX, encoding="utf-8-sig")
+    assert interface_globals(model) == ["rate", "on?", "kind", "size of it"]
     model.write_text(NLOGOX[:-10])
     assert interface_globals(model) == []
+
+
+BEHAVIOR_SPACE = """<experiments><experiment name="size" repetitions="1" runMetricsEveryStep="false"><go>go</go>
+<enumeratedValueSet variable="max-pxcor"><value value="25"/></enumeratedValueSet>
+<steppedValueSet variable="random-seed" first="1" step="1" last="9"/>
+<subExperiment><enumeratedValueSet variable="initial-trust"><value value="0.5"/></enumeratedValueSet></subExperiment>
+</experiment></experiments>"""
+HUBNET = '<hubNetClient><slider variable="bid" default="1.0" min="0" max="9"></slider></hubNetClient>'
+
+
+def test_what_experiments_and_clients_vary_is_no_global_of_the_interface(tmp_path: Path) -> None:
+    model = tmp_path / "model.nlogox"
+    model.write_text(NLOGOX.replace("</model>", f"{BEHAVIOR_SPACE}{HUBNET}</model>"))
+    assert interface_globals(model) == ["rate", "on?", "kind", "size of it"]
+    model.write_text(NLOGOX.replace("<widgets>", f"{BEHAVIOR_SPACE}{HUBNET}<widgets>"))
+    assert interface_globals(model) == ["rate", "on?", "kind", "size of it"]
+    mark = "@#$#@#$#@"
+    slider = "SLIDER\n5\n5\n9\n9\nbid\nbid\n0\n9\n1\n1\n1\nNIL\nHORIZONTAL"
+    after = f"\n{mark}\n{BEHAVIOR_SPACE}\n{mark}\n{slider}\n{mark}\n"
+    (tmp_path / "old.nlogo").write_text(WALK.read_text() + after)
+    assert interface_globals(tmp_path / "old.nlogo") == interface_globals(WALK)
+
+
+@pytest.mark.parametrize("name", ["random-seed", "world-width", "max-pxcor", "MIN-PYCOR"])
+def test_what_only_behaviorspace_can_vary_is_refused_with_what_to_do(name: str) -> None:
+    message = f"'parameters': expected the name of a NetLogo global, got '{name}', which BehaviorSpace varies"
+    with pytest.raises(OptionError, match=message):
+        made(parameters=ParameterSpace({name: Real(1.0, 9.0)}))
+    with pytest.raises(OptionError, match=message):
+        made(parameters=ParameterSpace(size=Real(1.0, 9.0)), names={"size": name})
+
+
+def made(**options: Any) -> NetLogoOptimizee:
+    return NetLogoOptimizee(**{**OPTIONS, "model": WALK, **options})
 
 
 def test_values_are_written_as_netlogo_reads_them() -> None:
