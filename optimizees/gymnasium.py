@@ -16,11 +16,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from l2l.errors import Invalid, MissingPart, NotFoundError, OptionError, near
+from l2l.errors import ContractError, Invalid, MissingPart, NotFoundError, OptionError, near
 from l2l.individual import Individual
+from l2l.optimizees.gymnasium_checks import all_finite, check_environment, check_step, not_finite, started
 from l2l.optimizees.gymnasium_spaces import decoder, encoder
 from l2l.optimizees.mujoco_log import MujocoLog
-from l2l.optimizees.policy import MLP, Interface, Linear, Policy
+from l2l.optimizees.policy import MLP, Floats, Interface, Linear, Policy
 from l2l.optimizees.simulator import Simulator, check_number, imported
 from l2l.plugin import declared
 from l2l.space import ParameterSpace
@@ -51,6 +52,9 @@ class GymnasiumOptimizee(Simulator):
     A trial is `episodes` episodes, each from a seed of its own that the trial's seed decides; the fitness is their mean
     return. With `seeding: common` in the experiment all individuals meet the same episodes. What is searched is what
     the policy says: for `linear`, `mlp` and `spiking` one vector `weights`, as long as observations and actions want.
+
+    A trial is invalid as soon as an observation or reward is not finite, or the policy answers with NaN. An environment
+    that keeps to the interface of Gym before 0.26 is refused.
 
     A class derived from it may override `make_environment` to build or wrap the environment in Python, and `score` for
     another fitness.
@@ -86,6 +90,7 @@ class GymnasiumOptimizee(Simulator):
     objectives = (Maximize("return"),)
     depends_on: tuple[str, ...] = (
         "l2l.optimizees.gymnasium",
+        "l2l.optimizees.gymnasium_checks",
         "l2l.optimizees.gymnasium_spaces",
         "l2l.optimizees.policy",
     )
@@ -139,8 +144,7 @@ class GymnasiumOptimizee(Simulator):
                 **self.environment_options,
             )
         made = self.factory(**self.environment_options)
-        if not isinstance(made, self._gymnasium.Env):
-            raise OptionError(f"{self._name}: option 'factory': expected it to make a gymnasium.Env, got {made!r}")
+        check_environment(made, self._gymnasium, f"{self._name}: option 'factory'")
         return made if self.max_steps is None else self._gymnasium.wrappers.TimeLimit(made, self.max_steps)
 
     def score(self, episodes: Sequence[Episode]) -> float:
@@ -159,8 +163,10 @@ class GymnasiumOptimizee(Simulator):
         """Make the environment, and the policy's network for its spaces."""
         self._close()
         env = self._made()
+        check_environment(env, self._gymnasium, f"{self._name}: make_environment()")
         inputs, self._encode = encoder(env.observation_space, self.normalize, self._name)
         outputs, signed, self._decode = decoder(env.action_space, self._name)
+        self._outputs = outputs
         self.space = self.policy.parameters(Interface(inputs, outputs, signed))
         self._threshold = self._threshold_of(env)
         self._simulated_by = [*([] if env.spec is None else [env.spec.id]), *_simulators_of(type(env.unwrapped))]
@@ -225,28 +231,88 @@ class GymnasiumOptimizee(Simulator):
         policy = self.policy
         policy.begin(number)
         try:
-            observation, total, steps, terminated, info = self._played(seed)
+            total, steps, terminated, info = self._played(seed)
+        except Invalid:
+            self._check_stable()  # which says more than a NaN that came of it
+            raise
         finally:
             policy.end()
-        if self._mujoco.unstable:
-            raise Invalid(f"diverged: {self._mujoco.unstable}")
-        if not math.isfinite(total) or not np.isfinite(self._encode(observation)).all():
-            raise Invalid(f"diverged: after {steps} steps the return is {total}, the observation {observation}")
+        self._check_stable()
         return Episode(total, steps, self._succeeded(total, terminated, info))
 
-    def _played(self, seed: int) -> tuple[Any, float, int, bool, Mapping[str, Any]]:
-        step, act, encode, decode, skip = self._env.step, self.policy.act, self._encode, self._decode, self.frame_skip
-        plain = self.policy.plain
-        observation, info = self._env.reset(seed=seed)
+    def _check_stable(self) -> None:
+        if self._mujoco.unstable:
+            raise Invalid(f"diverged: {self._mujoco.unstable}")
+
+    def _played(self, seed: int) -> tuple[float, int, bool, Mapping[str, Any]]:
+        env, seen, skip = self._env, self._seen, self.frame_skip
+        step, decided = env.step, self._chosen if self.policy.plain else self._decided
+        observation, info = started(env.reset(seed=seed), env, self._encode)
         total, steps = 0.0, 0
+        vector = seen(observation, steps)
         while True:
-            action = act(observation) if plain else decode(act(encode(observation)))
+            action = decided(observation, vector, steps)
             for _ in range(skip):
-                observation, reward, terminated, truncated, info = step(action)
+                found = step(action)
+                if type(found) is not tuple or len(found) != 5:
+                    check_step(found, env)
+                observation, reward, terminated, truncated, info = found
                 total += float(reward)
                 steps += 1
+                if not math.isfinite(total):
+                    raise Invalid(
+                        f"diverged: after {steps} steps the return is {total}: the reward of step {steps} is {reward}"
+                    )
+                vector = seen(observation, steps)
                 if terminated or truncated:
-                    return observation, total, steps, bool(terminated), info
+                    return total, steps, bool(terminated), info
+
+    def _seen(self, observation: Any, steps: int) -> Floats:
+        """The observation as a vector, if all of it are numbers.
+
+        Raises:
+            Invalid: One is not; says after which step and where in the observation.
+        """
+        vector = self._encode(observation)
+        if not all_finite(vector):
+            raise Invalid(f"diverged: after {steps} steps {not_finite(observation, 'observation')}")
+        return vector
+
+    def _decided(self, observation: Any, vector: Floats, steps: int) -> Any:
+        """The action that a policy's outputs mean.
+
+        Raises:
+            Invalid: An output is NaN, of which the largest would be the first, or an action is infinite.
+            ContractError: There are not as many outputs as the environment wants.
+        """
+        outputs = np.asarray(self.policy.act(vector), dtype=np.float64)
+        if outputs.shape != (self._outputs,):
+            raise ContractError(
+                f"{type(self.policy).__name__}.act(): expected {self._outputs} outputs, got shape {outputs.shape}"
+            )
+        if all_finite(outputs):
+            return self._decode(outputs)
+        for place in np.flatnonzero(np.isnan(outputs)).tolist():
+            raise Invalid(f"diverged: after {steps} steps output {place} of the policy is nan")
+        action = self._decode(outputs)  # an infinite output may be the largest, or at a bound
+        self._check_action(action, steps)
+        return action
+
+    def _chosen(self, observation: Any, vector: Floats, steps: int) -> Any:
+        """The action of a policy that speaks to the environment itself.
+
+        Raises:
+            Invalid: A number of it is not finite.
+        """
+        action = self.policy.act(observation)
+        if not isinstance(action, int | np.integer):
+            self._check_action(action, steps)
+        return action
+
+    def _check_action(self, action: Any, steps: int) -> None:
+        wrong = not_finite(action, "action")
+        if wrong:
+            raise Invalid(f"diverged: after {steps} steps the policy's {wrong}")
 
     def _succeeded(self, total: float, terminated: bool, info: Mapping[str, Any]) -> bool:
         if self.success == "terminated":
@@ -291,9 +357,13 @@ class GymnasiumOptimizee(Simulator):
 
     def _close(self) -> None:
         env, self._env = self._env, None
-        if env is not None:
-            env.close()
-        self._mujoco.stop()
+        try:
+            if env is not None:
+                # What it computed is known by now, and an error here would take the place of the one that came before.
+                with contextlib.suppress(Exception):
+                    env.close()
+        finally:
+            self._mujoco.stop()
 
     def _built(self, policy: str | Callable[..., Any], options: Mapping[str, Any]) -> Policy:
         place = f"{self._name}: option 'policy_options'"

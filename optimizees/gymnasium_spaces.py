@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from l2l.errors import OptionError
+from l2l.errors import ContractError, OptionError
+from l2l.optimizees.gymnasium_checks import not_finite
 from l2l.optimizees.policy import Floats
 
 Encoder = Callable[[Any], Floats]
@@ -52,13 +53,37 @@ def encoder(space: Any, normalize: str | list[float] | None, owner: str) -> tupl
 
 
 def _flat(space: Any) -> Encoder:
+    """As Gymnasium flattens, but numbers stay what they are: cast to a space of whole numbers NaN would be one."""
     from gymnasium import spaces
 
-    if not isinstance(space, spaces.Box):
-        return lambda observation: np.asarray(spaces.flatten(space, observation), dtype=np.float64)
-    if len(space.shape) == 1:
-        return lambda observation: np.asarray(observation, dtype=np.float64)
-    return lambda observation: np.asarray(observation, dtype=np.float64).ravel()
+    if isinstance(space, spaces.Dict):
+        return _joined([(key, _flat(one)) for key, one in space.spaces.items()])
+    if isinstance(space, spaces.Tuple):
+        return _joined([(place, _flat(one)) for place, one in enumerate(space.spaces)])
+    size = int(spaces.flatdim(space))
+
+    def numbers(observation: Any) -> Floats:
+        values = np.asarray(observation, dtype=np.float64)
+        if values.size != size:
+            raise ContractError(f"expected an observation of {space}, got {observation!r} of shape {values.shape}")
+        return values if values.ndim == 1 else values.ravel()
+
+    def one_hot(observation: Any) -> Floats:
+        if not_finite(observation, "observation"):
+            return np.full(size, np.nan)
+        return np.asarray(spaces.flatten(space, observation), dtype=np.float64)
+
+    return numbers if isinstance(space, spaces.Box | spaces.MultiBinary) else one_hot
+
+
+def _joined(parts: list[tuple[Any, Encoder]]) -> Encoder:
+    """The encoder of an observation with parts."""
+
+    def joined(observation: Any) -> Floats:
+        vectors = [encode(observation[key]) for key, encode in parts]
+        return np.concatenate(vectors) if vectors else np.zeros(0)
+
+    return joined
 
 
 def _bounds(box: Any) -> tuple[Floats, Floats]:

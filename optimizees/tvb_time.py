@@ -62,8 +62,8 @@ def check_period(owner: str, monitor: str, period: float, dt: float) -> None:
 def check_bold(owner: str, monitor: str, dt: float, length: float = 20000.0) -> None:
     """Refuse a time step with which TVB stretches the hemodynamic response of a BOLD monitor.
 
-    TVB samples the response every 4 ms, and convolves it with averages over 4 / dt time steps, rounded. So with 3 ms the
-    response is a quarter too fast, and with 6 ms half too slow.
+    TVB samples the response every 4 ms, and convolves it with averages over 4 / dt time steps, rounded. So with 3 ms
+    the response is a quarter too fast, and with 6 ms half too slow.
 
     Args:
         owner: For errors.

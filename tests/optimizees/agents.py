@@ -58,6 +58,35 @@ class Room(gymnasium.Env[Any, Any]):
         type(self).closed += 1
 
 
+class Script(gymnasium.Env[Any, Any]):
+    """Returns what a test says.
+
+    Args:
+        space: Its observation space.
+        reset: What reset returns.
+        steps: What step returns, one after the other.
+        actions: Of its action space.
+        fails: Whether it raises when it is closed.
+    """
+
+    def __init__(self, space: Any, reset: Any, steps: Any, actions: Any = None, fails: bool = False) -> None:
+        self.observation_space, self.first, self.script = space, reset, list(steps)
+        self.action_space = spaces.Discrete(2) if actions is None else actions
+        self.fails = fails
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        self.count = 0
+        return self.first
+
+    def step(self, action: Any) -> Any:
+        self.count += 1
+        return self.script[self.count - 1]
+
+    def close(self) -> None:
+        if self.fails:
+            raise OSError("the window is gone")
+
+
 class Kick(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Makes MuJoCo's simulation unstable at step 3 of an episode whose seed is even."""
 

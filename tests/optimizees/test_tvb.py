@@ -13,7 +13,7 @@ import pytest
 from l2l.errors import Invalid, MissingPart, NotFoundError, OptionError
 from l2l.individual import Individual
 from l2l.optimizees import TvbOptimizee
-from l2l.optimizees.tvb import names
+from l2l.optimizees.tvb import names, seeded
 from l2l.space import ParameterSpace, Real
 from l2l.values import Maximize, Outcome, Status, Trial
 from l2l.worker.evaluate import evaluate
@@ -107,16 +107,53 @@ def test_a_trial_is_what_a_script_gives_with_its_seed(ring: Callable[..., Ring])
 
     connectivity = Connectivity.from_file(str(adapter.file))
     connectivity.speed = np.array([7.0])
-    additive = noise.Additive(nsig=np.array([0.01]), noise_seed=trial_at(adapter).seed)
+    additive = noise.Additive(nsig=np.array([0.01]))
     script = simulator.Simulator(
         connectivity=connectivity,
         model=models.Generic2dOscillator(a=np.array([-0.5])),
         coupling=coupling.Linear(a=np.array([0.3])),
         integrator=integrators.HeunStochastic(dt=1.0, noise=additive),
         monitors=(monitors.TemporalAverage(period=4.0),),
-    ).configure()
+    )
+    seeded(script, trial_at(adapter).seed)
+    script.configure()
     ((times, values),) = script.run(simulation_length=48.0)
     np.testing.assert_array_equal(simulated(adapter, coupling=0.3, speed=7.0), values[times > 8.0])
+
+
+@pytest.mark.parametrize("integrator", ["HeunStochastic", "EulerStochastic", "HeunDeterministic"])
+@pytest.mark.parametrize("correlation_time", [0.0, 5.0])
+def test_one_seed_is_one_noise_whatever_the_delays(
+    ring: Callable[..., Ring], integrator: str, correlation_time: float
+) -> None:
+    def colour(simulator: Any, individual: Mapping[str, Any]) -> None:
+        if "Stochastic" in integrator:
+            simulator.integrator.noise.ntau = correlation_time
+
+    adapter = ring(integrator=integrator, change=colour)
+    expected = simulated(adapter, coupling=0.0, speed=4.0)
+    for speed in (0.7, 1.0, 3.0, 12.0, 20.0):  # the longest delay is from 2 to 57 time steps
+        np.testing.assert_array_equal(simulated(adapter, coupling=0.0, speed=speed), expected)
+    assert not np.array_equal(simulated(adapter, coupling=0.0, seed=4), expected)
+    assert not np.array_equal(simulated(adapter, coupling=0.5), expected)
+
+
+def test_one_seed_is_one_history_as_far_back_as_it_goes(ring: Callable[..., Ring]) -> None:
+    adapter = ring()
+
+    def history(speed: float, seed: int) -> np.ndarray:
+        """From the present back, as far as the longest delay; shape (time steps, coupled variables, regions, modes)."""
+        adapter.reset(trial_at(adapter))
+        adapter.simulator.connectivity.speed = np.array([speed])
+        seeded(adapter.simulator, seed)
+        buffer: np.ndarray = adapter.simulator.configure().history.buffer
+        return buffer[-np.arange(len(buffer))]
+
+    near, far = history(20.0, 1), history(1.0, 1)
+    assert (len(near), len(far)) == (3, 41)
+    np.testing.assert_array_equal(near, far[:3])
+    assert not np.array_equal(history(20.0, 2), near)
+    assert np.unique(far).size == far.size
 
 
 def test_initial_conditions_without_noise_follow_from_the_seed_too(ring: Callable[..., Ring]) -> None:
