@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import Invalid, near
+from l2l.errors import Invalid, OptionError, near
 from l2l.individual import Individual
-from l2l.optimizees.simulator import Simulator, finite, imported
+from l2l.optimizees.simulator import Simulator, check_number, check_on_grid, finite, imported, whole_steps
 from l2l.values import Trial
 
 CHUNK = 20.0
@@ -41,6 +41,13 @@ class NestOptimizee(Simulator):
     may simulate too. A model whose structure depends on the individual makes that part in `set_parameters`.
 
     `self.nest` is the module `nest`. Another number of threads is another realization of the same seed.
+
+    All that NEST draws comes from one stream, so what is drawn first decides what comes later. Individuals of one seed
+    have the same connections and initial values where their parameters do not change how much is drawn for them; where
+    they do, as a number of synapses does, call `draw` before what is to be the same. A Poisson process of another rate
+    takes another number of draws: it is the same process only where its rate is the same.
+
+    NEST rounds a refractory time up to whole time steps, and a delay to the nearest one.
 
     Example:
         >>> from l2l import Minimize, ParameterSpace, Real
@@ -68,6 +75,7 @@ class NestOptimizee(Simulator):
 
     stochastic = True
     _nest: Any = None
+    _end: float = math.inf
 
     @property
     def nest(self) -> Any:
@@ -99,6 +107,7 @@ class NestOptimizee(Simulator):
     def reset(self, trial: Trial) -> None:
         """A fresh kernel with the trial's seed and threads, and in it the network as built."""
         fresh_kernel(self._nest, self.resolution, trial.seed, trial.resources.threads, self.modules)
+        self._end = math.inf
         self.build()
 
     def simulate(self, individual: Individual, trial: Trial) -> Any:
@@ -122,24 +131,39 @@ class NestOptimizee(Simulator):
 
     # --- what models share ---
 
-    def run(self, duration: float, neurons: Any = None) -> None:
+    def draw(self, trial: Trial, what: str) -> None:
+        """Draw from here on from a stream of its own, whatever was drawn before.
+
+        Args:
+            trial: Whose seed decides the stream.
+            what: Is drawn, such as "noise"; another text is another stream.
+        """
+        words = np.frombuffer(what.encode(), dtype=np.uint8).tolist()
+        seed = np.random.SeedSequence([trial.seed, *words]).generate_state(1)[0]
+        self._nest.rng_seed = max(1, int(seed))  # 0 is none
+
+    def run(self, duration: float, neurons: Any = None, *, complete: bool = False) -> None:
         """Simulate, chunk by chunk where neurons are watched, so that an explosion ends before it costs time.
 
         Where NEST rewires a network, another length of chunks is another realization of the seed.
 
         Args:
-            duration: In ms, rounded to the resolution.
+            duration: In ms, whole time steps.
             neurons: Those whose number turns spikes into a rate (all that spike, parrots too, count); None watches
                 nothing.
+            complete: Run for one minimal delay more, for NEST hands over only then what multimeters recorded in the
+                last minimal delay of the duration. `spikes`, `recorded` and `times` leave out what came after it.
 
         Raises:
             Invalid: Their mean rate over 20 ms was above `max_rate`.
+            OptionError: The duration is no whole number of time steps.
         """
         resolution = float(self._nest.resolution)
-        total, done = round(duration / resolution), 0
+        total, done = check_on_grid(self, "duration", duration, resolution), 0
         watched = neurons is not None and math.isfinite(self.max_rate)
         chunk = max(1, round(CHUNK / resolution)) if watched else total
         begin = float(self._nest.biological_time)
+        self._end = begin + (total + 0.5) * resolution if complete else math.inf
         with self._nest.RunManager():
             while done < total:
                 steps = min(chunk, total - done)
@@ -153,6 +177,8 @@ class NestOptimizee(Simulator):
                         f"exploding: {rate:.0f} spikes/s after {begin + done * resolution:g} ms, "
                         f"max_rate is {self.max_rate:g}"
                     )
+            if complete:
+                self._nest.Run(float(self._nest.min_delay))
 
     def spikes(self, recorder: Any, *, after: float = 0.0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """What a spike recorder has recorded.
@@ -168,13 +194,15 @@ class NestOptimizee(Simulator):
             Invalid: Nothing: "silent".
         """
         events = recorder.events
-        kept = events["times"] > after
+        kept = (events["times"] > after) & (events["times"] < self._end)
         if not kept.any():
             raise Invalid("silent")
         return events["times"][kept] - after, events["senders"][kept]
 
     def recorded(self, recorder: Any, name: str = "V_m") -> NDArray[np.float64]:
         """What a multimeter has recorded, if all of it are numbers.
+
+        NEST hands over the last minimal delay of a run with the next one: see `complete` of `run`, and `times`.
 
         Args:
             recorder: A `multimeter` or `voltmeter`.
@@ -183,7 +211,31 @@ class NestOptimizee(Simulator):
         Raises:
             Invalid: Something is NaN or infinite: NEST goes on simulating where a state diverged.
         """
-        return finite(name, recorder.events[name])
+        events = recorder.events
+        return finite(name, events[name][events["times"] < self._end])
+
+    def times(self, recorder: Any) -> NDArray[np.float64]:
+        """When each value of `recorded` was recorded, as NEST says, ms.
+
+        Args:
+            recorder: A `multimeter` or `voltmeter`.
+        """
+        times: NDArray[np.float64] = np.asarray(recorder.events["times"], dtype=np.float64)
+        return times[times < self._end]
+
+
+def check_resolution(owner: object, resolution: float, most: float = 1.0) -> None:
+    """Refuse a time step of which 1 ms is no multiple, for models whose delays and refractory times are whole ms.
+
+    Raises:
+        OptionError: NEST would round these times to others.
+    """
+    check_number(owner, "resolution", resolution, above=0.0, most=most)
+    if whole_steps(1.0, resolution) is None:
+        raise OptionError(
+            f"{type(owner).__name__}: option 'resolution': expected a time step that divides 1 ms, such as 0.1, 0.2 or "
+            f"0.5 ms, got {resolution:g} ms; NEST would round delays and refractory times"
+        )
 
 
 def fresh_kernel(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from l2l.errors import Invalid, OptionError
 from l2l.individual import Individual
 from l2l.optimizees.nest import NestOptimizee
-from l2l.optimizees.simulator import check_number
+from l2l.optimizees.simulator import check_number, check_on_grid
 from l2l.space import ParameterSpace, Real
 from l2l.values import Minimize, Observable, Outcome, Trial
 
@@ -35,6 +35,9 @@ class BalancedNetwork(NestOptimizee):
     times); `synchrony`, Golomb and Rinzel's chi of spike counts in bins of 2 ms: 1 / sqrt(neurons) for independent
     neurons, 1 for identical ones.
 
+    Individuals of one seed have the same connections and initial potentials, and the same Poisson input where `eta` and
+    `J` make its rate the same.
+
     The fitness `error` is the mean of ((value - target) / target)**2 over the targets that are given. A network that
     does not fire, or fires beyond `max_rate`, is invalid.
 
@@ -46,7 +49,7 @@ class BalancedNetwork(NestOptimizee):
         n_excitatory: Number of excitatory neurons; there are a quarter as many inhibitory ones.
         epsilon: Connection probability: the share of either population that each neuron receives synapses from.
         tau_m: Membrane time constant, ms.
-        t_ref: Refractory time, ms.
+        t_ref: Refractory time, ms, whole time steps, as are `duration` and `warmup`.
         V_th: Threshold above rest, mV.
         V_reset: Reset potential above rest, mV.
         duration: Recorded time, ms.
@@ -117,8 +120,9 @@ class BalancedNetwork(NestOptimizee):
         self.epsilon = epsilon
         self.neuron = {"E_L": 0.0, "C_m": 1.0, "tau_m": tau_m, "t_ref": t_ref, "V_th": V_th, "V_reset": V_reset}
         self.resolution = float(resolution)
-        self.steps = max(1, round(duration / resolution))
-        self.warmup_steps = round(warmup / resolution)
+        check_on_grid(self, "t_ref", t_ref, resolution)
+        self.steps = check_on_grid(self, "duration", duration, resolution)
+        self.warmup_steps = check_on_grid(self, "warmup", warmup, resolution)
         self.max_rate = max_rate
 
     @property

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from l2l.individual import Individual
-from l2l.optimizees.nest import errors_as_text, fresh_kernel, imported_nest
+from l2l.optimizees.nest import check_resolution, errors_as_text, fresh_kernel, imported_nest
 from l2l.optimizees.policy import Floats, Interface, Network
-from l2l.optimizees.simulator import check_number
+from l2l.optimizees.simulator import check_number, check_on_grid
 from l2l.values import Trial
 
 NEURON = {"C_m": 250.0, "tau_m": 10.0, "E_L": -70.0, "V_reset": -70.0, "V_th": -55.0, "t_ref": 2.0, "tau_syn_ex": 5.0}
@@ -74,14 +74,15 @@ class SpikingPolicy(Network):
         super().__init__(limit=limit)
         for name, count, least in (("fields", fields, 2), ("hidden", hidden, 0), ("population", population, 1)):
             check_number(self, name, count, least=least)
-        check_number(self, "resolution", resolution, above=0.0, most=DELAY)
+        check_resolution(self, resolution, most=DELAY)
         check_number(self, "duration", duration, least=resolution)
+        check_on_grid(self, "duration", duration, resolution)
         check_number(self, "memory", memory, least=0.0, most=0.99)
         check_number(self, "strength", strength, above=0.0)
         check_number(self, "noise", noise, least=0.0)
         self.fields, self.hidden, self.population = fields, hidden, population
         self.resolution = resolution
-        self.duration = max(1, round(duration / resolution)) * resolution
+        self.duration = duration
         self.memory, self.strength, self.noise = memory, strength, noise
         self._nest: Any = None
         self._layers: list[tuple[int, int]] = []

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import OptionError
 from l2l.individual import Individual
-from l2l.optimizees.nest import NestOptimizee
-from l2l.optimizees.simulator import check_number, imported
+from l2l.optimizees.nest import NestOptimizee, check_resolution
+from l2l.optimizees.simulator import check_number, check_on_grid, imported
 from l2l.space import ParameterSpace, Real
 from l2l.values import Minimize, Observable, Outcome, Trial
 
@@ -125,14 +124,11 @@ class SpikingReservoir(NestOptimizee):
         check_number(self, "recurrent_weight", recurrent_weight, least=0.0)
         check_number(self, "weight_limit", weight_limit, above=0.0)
         check_number(self, "input_weight", input_weight, above=0.0)
-        check_number(self, "resolution", resolution, above=0.0, most=1.0)
+        check_resolution(self, resolution)
         check_number(self, "present", present, least=2.0)
         check_number(self, "gap", gap, least=0.0)
         for name, time in (("present", present), ("gap", gap)):
-            if abs(time / resolution - round(time / resolution)) > 1e-9:
-                raise OptionError(
-                    f"SpikingReservoir: option {name!r}: expected whole time steps of {resolution:g} ms, got {time}"
-                )
+            check_on_grid(self, name, time, resolution)
         self.n_reservoir, self.n_output, self.batch = n_reservoir, n_output, batch
         self.n_training, self.n_test = n_training, n_test
         self.input_weight, self.recurrent_weight = input_weight, recurrent_weight

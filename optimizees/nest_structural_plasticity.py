@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import Invalid, OptionError
 from l2l.individual import Individual
-from l2l.optimizees.nest import NestOptimizee
+from l2l.optimizees.nest import NestOptimizee, check_resolution
 from l2l.optimizees.simulator import check_number
 from l2l.space import ParameterSpace, Real
 from l2l.values import Minimize, Observable, Outcome, Trial
@@ -99,7 +99,7 @@ class StructuralPlasticity(NestOptimizee):
         check_number(self, "n_excitatory", n_excitatory, least=2)
         check_number(self, "n_inhibitory", n_inhibitory, least=2)
         check_number(self, "inhibitory_weight", inhibitory_weight, most=0.0)
-        check_number(self, "resolution", resolution, above=0.0, most=1.0)
+        check_resolution(self, resolution)
         for name, time, least in (("growth", growth, 0.0), ("duration", duration, BIN)):
             check_number(self, name, time, least=least)
             if time % BIN:

@@ -133,3 +133,43 @@ def check_step(owner: object, duration: float, dt: float, every: float) -> int:
             f"{type(owner).__name__}: expected samples every whole number of steps of {dt} ms, got {every} ms"
         )
     return max(1, int(duration / every + 1e-9))
+
+
+def whole_steps(time: float, step: float) -> int | None:
+    """How many time steps a time has; None where it is no whole number of them.
+
+    Args:
+        time: In the unit of `step`.
+        step: Above 0; the time may miss its grid by a millionth of it, as floats do.
+
+    Example:
+        >>> whole_steps(0.3, 0.1), whole_steps(2.5, 1.0)
+        (3, None)
+    """
+    steps = round(time / step)
+    return steps if abs(time / step - steps) <= 1e-6 else None
+
+
+def check_on_grid(owner: object, name: str, time: float, step: float) -> int:
+    """Refuse a time that a simulator would round to its time steps without a word.
+
+    Args:
+        owner: The optimizee.
+        name: Of the option.
+        time: Its value, ms.
+        step: Time step, ms.
+
+    Returns:
+        How many time steps it has.
+
+    Raises:
+        OptionError: It is no whole number of them; names the nearest ones.
+    """
+    steps = whole_steps(time, step)
+    if steps is None:
+        below = int(time / step) * step
+        raise OptionError(
+            f"{type(owner).__name__}: option {name!r}: expected whole time steps of {step:g} ms, got {time:g} ms; "
+            f"{below:g} and {below + step:g} ms are the nearest"
+        )
+    return steps

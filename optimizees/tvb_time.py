@@ -3,6 +3,7 @@
 from typing import Any
 
 from l2l.errors import OptionError
+from l2l.optimizees.simulator import whole_steps
 
 TOLERANCE = 1e-6
 """Share of a time step by which a time may miss the grid: far above the rounding of floats, far below any mistake."""
@@ -15,17 +16,6 @@ EVERY_STEP = ("Raw", "RawVoi", "AfferentCoupling")
 
 BOLD = ("Bold", "BoldRegionROI")
 """Monitors that convolve activity with a hemodynamic response."""
-
-
-def whole_steps(time: float, step: float) -> int | None:
-    """How many time steps a time has; None where it is no whole number of them.
-
-    Example:
-        >>> whole_steps(0.3, 0.1), whole_steps(2.5, 1.0)
-        (3, None)
-    """
-    steps = round(time / step)
-    return steps if abs(time / step - steps) <= TOLERANCE else None
 
 
 def check_period(owner: str, monitor: str, period: float, dt: float) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import l2l
-from l2l.errors import Invalid
+from l2l.errors import Invalid, OptionError
 from l2l.individual import Individual
 from l2l.optimizee import Optimizee
 from l2l.optimizees import NestOptimizee
@@ -226,6 +226,94 @@ def test_a_run_in_chunks_is_the_run_in_one(driven: Driven) -> None:
     chunks = simulated(driven)
     driven.max_rate = float("inf")
     assert same(simulated(driven), chunks)
+
+
+def metered(driven: Driven, duration: float, *, complete: bool, interval: float = 0.5) -> np.ndarray:
+    """A neuron with a current, and how NEST's own long simulation has it; times and potentials of the model's run."""
+    nest = driven.nest
+
+    def build() -> tuple[Any, Any]:
+        neuron = nest.Create("iaf_psc_alpha", params={"I_e": 500.0})
+        meter = nest.Create("voltmeter", params={"interval": interval})
+        recorder = nest.Create("spike_recorder")
+        nest.Connect(meter, neuron)
+        nest.Connect(neuron, recorder)
+        nest.Connect(neuron, neuron, syn_spec={"weight": 0.0, "delay": 1.5})
+        return meter, recorder
+
+    nest.ResetKernel()
+    expected, _ = build()
+    nest.Simulate(duration + 10.0)
+    nest.ResetKernel()
+    meter, recorder = build()
+    driven.run(duration, complete=complete)
+    times, potentials = driven.times(meter), driven.recorded(meter)
+    assert times.shape == potentials.shape
+    np.testing.assert_array_equal(potentials, expected.events["V_m"][: len(times)])
+    np.testing.assert_array_equal(times, expected.events["times"][: len(times)])
+    assert driven.spikes(recorder)[0].max() <= duration
+    return times
+
+
+def test_a_recording_says_its_times_and_may_be_complete(driven: Driven) -> None:
+    assert metered(driven, 40.0, complete=False)[-1] < 40.0  # the last minimal delay comes with the next run
+    times = metered(driven, 40.0, complete=True)
+    np.testing.assert_allclose(times, np.arange(1, 81) * 0.5)
+    assert driven.nest.biological_time == 40.0 + driven.nest.min_delay
+    assert metered(driven, 39.7, complete=True, interval=0.1)[-1] == pytest.approx(39.7)
+
+
+def test_a_spike_of_the_time_that_a_complete_run_adds_is_left_out(driven: Driven) -> None:
+    nest = driven.nest
+    nest.ResetKernel()
+    generator = nest.Create("spike_generator", params={"spike_times": [3.0, 10.0, 10.5]})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(generator, recorder)
+    driven.run(10.0, complete=True)
+    assert recorder.events["times"].tolist() == [3.0, 10.0, 10.5]
+    assert driven.spikes(recorder)[0].tolist() == [3.0, 10.0]
+    driven.run(1.0)
+    assert driven.spikes(recorder)[0].tolist() == [3.0, 10.0, 10.5]
+
+
+def test_a_duration_that_is_no_whole_number_of_steps_is_refused(driven: Driven) -> None:
+    simulated(driven)
+    with pytest.raises(
+        OptionError, match=r"'duration': expected whole time steps of 0\.1 ms, got 10\.04 ms; 10 and 10\.1"
+    ):
+        driven.run(10.04)
+    driven.run(0.1 + 0.2)
+
+
+class Wired(NestOptimizee):
+    """A network of which a parameter says how much NEST draws for it, beside neurons with nothing but noise."""
+
+    space = ParameterSpace(indegree=Real(1.0, 9.0), own=Categorical(False, True))
+    objectives = (Minimize("V_m"),)
+
+    def build(self) -> None:
+        self.neurons = self.nest.Create("iaf_psc_alpha", 10)
+        self.watched = self.nest.Create("iaf_psc_alpha", 3)
+
+    def set_parameters(self, individual: Individual, trial: Trial) -> None:
+        nest = self.nest
+        nest.Connect(self.neurons, self.neurons, {"rule": "fixed_indegree", "indegree": round(individual["indegree"])})
+        nest.Connect(nest.Create("noise_generator", params={"std": 100.0}), self.watched)
+        nest.Connect(nest.Create("poisson_generator", params={"rate": 9000.0}), self.watched, syn_spec={"weight": 20.0})
+        if individual["own"]:
+            self.draw(trial, "noise")
+
+    def measure(self, individual: Individual, trial: Trial) -> float:
+        self.run(50.0)
+        return float(np.sum(self.watched.V_m))
+
+
+def test_what_is_drawn_for_a_network_decides_its_noise_unless_that_has_a_stream_of_its_own() -> None:
+    model = Wired()
+    model.setup()
+    assert simulated(model, indegree=2.0, own=False) != simulated(model, indegree=7.0, own=False)
+    assert simulated(model, indegree=2.0, own=True) == simulated(model, indegree=7.0, own=True)
+    assert simulated(model, indegree=2.0, own=True) != simulated(model, indegree=2.0, own=True, seed=4)
 
 
 def test_spikes_are_counted_from_the_end_of_a_warm_up(driven: Driven) -> None:

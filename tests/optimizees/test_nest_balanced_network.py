@@ -87,6 +87,22 @@ def test_seed_and_number_of_threads_decide_the_realization(network: BalancedNetw
     assert simulated(network, threads=2) == simulated(network, threads=2) != first
 
 
+def test_individuals_of_one_seed_have_the_same_connections_and_initial_potentials(network: BalancedNetwork) -> None:
+    def made(seed: int, **values: float) -> tuple[Any, Any, Any]:
+        individual = network.space.individual({**network.space.default, **values})
+        trial = Trial(individual, entropy=seed)
+        network.reset(trial)
+        potentials = network.population.V_m
+        network.set_parameters(individual, trial)
+        found = network.nest.GetConnections(network.population, network.population)
+        return potentials, found.source, found.target
+
+    first = made(3)
+    assert len(first[1]) == 100 * (16 + 4)
+    assert made(3, g=7.0, eta=3.0, J=0.9, delay=4.2) == first
+    assert made(4) != first
+
+
 # --- what goes wrong ---
 
 
@@ -144,6 +160,12 @@ def test_a_missing_nest_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
         ({"duration": math.inf}, "'duration'.*finite.*got inf"),
         ({"warmup": -1.0}, "'warmup'.*at least 0.*got -1.0"),
         ({"resolution": 1.0}, "'resolution'.*at most 0.5, got 1.0"),
+        (
+            {"t_ref": 2.05},
+            r"'t_ref': expected whole time steps of 0\.1 ms, got 2\.05 ms; 2 and 2\.1 ms are the nearest",
+        ),
+        ({"duration": 100.3, "resolution": 0.5}, "'duration': expected whole time steps of 0.5 ms"),
+        ({"warmup": 0.25}, "'warmup': expected whole time steps of 0.1 ms"),
         ({"target": 8.0}, "did you mean 'target_"),
     ],
 )

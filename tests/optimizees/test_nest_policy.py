@@ -188,6 +188,8 @@ def test_the_version_names_nest() -> None:
         ({"population": 0}, "'population'.*at least 1, got 0"),
         ({"duration": 0.1}, "'duration'.*at least 0.5, got 0.1"),
         ({"resolution": 2.0}, "'resolution'.*at most 1, got 2.0"),
+        ({"resolution": 0.3}, "'resolution': expected a time step that divides 1 ms.*got 0.3 ms"),
+        ({"duration": 20.2}, "'duration': expected whole time steps of 0.5 ms, got 20.2 ms"),
         ({"memory": 1.0}, "'memory'.*at most 0.99, got 1.0"),
         ({"strength": 0.0}, "'strength'.*above 0, got 0.0"),
         ({"noise": -1.0}, "'noise'.*at least 0, got -1.0"),

@@ -170,6 +170,7 @@ def test_ensemble_kalman_teaches_it_alike_on_every_launcher(tmp_path: Path) -> N
         ({"n_reservoir": 10}, "'n_reservoir'.*at least 20, got 10"),
         ({"n_training": 1500, "n_test": 500}, "'n_test'.*at most 297, got 500"),
         ({"batch": 41, "n_training": 40}, "'batch'.*at most 40, got 41"),
+        ({"resolution": 0.3}, "'resolution': expected a time step that divides 1 ms.*got 0.3 ms"),
         ({"present": 20.5}, "'present'.*whole time steps of 1 ms, got 20.5"),
         ({"weight_limit": 0.0}, "'weight_limit'.*above 0"),
     ],

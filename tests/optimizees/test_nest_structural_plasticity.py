@@ -109,6 +109,7 @@ def test_every_launcher_gives_the_same(tmp_path: Path) -> None:
     [
         ({"target_excitatory": 0.0}, "'target_excitatory'.*above 0"),
         ({"inhibitory_weight": 10.0}, "'inhibitory_weight'.*at most 0"),
+        ({"resolution": 0.3}, "'resolution': expected a time step that divides 1 ms.*got 0.3 ms"),
         ({"duration": 500.0}, "'duration'.*at least 1000"),
         ({"growth": 1500.0}, "'growth'.*whole seconds in ms, got 1500"),
     ],

@@ -9,8 +9,9 @@ import pytest
 from l2l.errors import OptionError
 from l2l.individual import Individual
 from l2l.optimizees import TvbOptimizee, WholeBrain
+from l2l.optimizees.simulator import whole_steps
 from l2l.optimizees.tvb import Recording
-from l2l.optimizees.tvb_time import check_bold, check_period, whole_steps
+from l2l.optimizees.tvb_time import check_bold, check_period
 from l2l.space import ParameterSpace, Real
 from l2l.values import Maximize, Trial
 
