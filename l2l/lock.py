@@ -14,9 +14,10 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from l2l.errors import Locked, storage_error
+from l2l.files import open_regular
 
 _JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "OAR_JOB_ID", "COBALT_JOBID", "JOB_ID")
 _LOCAL = ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "overlay", "tmpfs", "ramfs", "f2fs", "apfs", "hfs")
@@ -33,9 +34,12 @@ class Holder:
     Args:
         host: Its name.
         pid: Of the process.
-        created: When the process started, Unix seconds.
+        created: When the process started, Unix seconds, by the clock as it was set then.
         since: When it took the lock, Unix seconds.
         job: Of the batch system; "" outside one.
+        boot: The kernel's number of this boot of the machine; "" where it has none.
+        ticks: When the process started, in ticks since that boot; 0 where the kernel does not say.
+        space: The namespace in which `pid` counts; "" where there are none.
     """
 
     host: str
@@ -43,27 +47,82 @@ class Holder:
     created: float
     since: float
     job: str = ""
+    boot: str = ""
+    ticks: int = 0
+    space: str = ""
 
     @classmethod
     def me(cls) -> Self:
         """This process."""
         job = next((os.environ[name] for name in _JOB_VARIABLES if os.environ.get(name)), "")
-        return cls(socket.gethostname(), os.getpid(), _created(os.getpid()) or 0.0, time.time(), job)
+        pid = os.getpid()
+        return cls(
+            host=socket.gethostname(),
+            pid=pid,
+            created=_created(pid) or 0.0,
+            since=time.time(),
+            job=job,
+            boot=_boot(),
+            ticks=_ticks(pid) or 0,
+            space=_space(),
+        )
+
+    @classmethod
+    def parse(cls, text: bytes) -> Self | None:
+        """What a lock file says; None where no leader wrote it whole."""
+        try:
+            said = json.loads(text)
+        except (ValueError, RecursionError):  # torn, or of somebody else
+            return None
+        if not isinstance(said, dict) or not said.keys() >= {"host", "pid", "created", "since"}:
+            return None
+        for name, kind in _FIELDS.items():
+            value = said.get(name, kind())
+            if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+                return None
+        if not 0 < said["pid"] < _MOST_PIDS:
+            return None
+        return cls(**{name: said[name] for name in _FIELDS if name in said})
 
     @property
     def here(self) -> bool:
-        """Whether it is on this host."""
+        """Whether it is on this host, and its number means here what it meant there."""
+        if self.boot and self.boot == _boot():
+            return self.space in ("", _space())
         return self.host == socket.gethostname()
 
     @property
     def alive(self) -> bool:
         """Whether the process is there; only meaningful `here`."""
+        if not _exists(self.pid):
+            return False
+        boot = _boot()
+        if self.boot and boot:
+            # Ticks since the kernel booted: setting the clock does not change them, as it does `created`.
+            return self.boot == boot and _ticks(self.pid) in (self.ticks, None)
         created = _created(self.pid)
-        return created is not None and abs(created - self.created) < 5.0
+        return created is None or abs(created - self.created) < 5.0
 
     def __str__(self) -> str:
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
-        return f"process {self.pid} on {self.host}" + (f" (job {self.job})" if self.job else "") + f" since {since}"
+        job = f" (job {self.job})" if self.job else ""
+        try:
+            since = time.strftime(" since %Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        except (OverflowError, ValueError, OSError):  # no time that a calendar has
+            since = ""
+        return f"process {self.pid} on {self.host}{job}{since}"
+
+
+_FIELDS: dict[str, type] = {
+    "host": str,
+    "pid": int,
+    "created": float,
+    "since": float,
+    "job": str,
+    "boot": str,
+    "ticks": int,
+    "space": str,
+}
+_MOST_PIDS = 2**31  # of C's pid_t
 
 
 class RunLock:
@@ -90,9 +149,7 @@ class RunLock:
         try:
             while self._descriptor < 0:
                 self._descriptor = self._attempt()
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, (json.dumps(asdict(Holder.me())) + "\n").encode(), 0)
-            os.fsync(self._descriptor)
+            _sign(self._descriptor)
         except OSError as error:
             self._close()
             raise storage_error(self.path, "write", error) from None
@@ -122,16 +179,18 @@ class RunLock:
     def _attempt(self) -> int:
         """A descriptor of the lock file that is ours, or -1 to try again."""
         try:
-            descriptor, created = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
+            descriptor, created = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL), True
         except FileExistsError:
             try:
-                descriptor, created = os.open(self.path, os.O_RDWR), False
+                descriptor, created = open_regular(self.path, os.O_RDWR), False
             except FileNotFoundError:
                 return -1
         try:
             locked = _lock(descriptor)
             if not created:
                 _refuse_living(self.path, _read(descriptor), locked)
+                if locked is None:
+                    self._take_over(descriptor)
             if (created and locked is False) or not _same_file(descriptor, self.path):
                 os.close(descriptor)
                 return -1
@@ -140,12 +199,41 @@ class RunLock:
             raise
         return descriptor
 
+    def _take_over(self, descriptor: int) -> None:
+        """Sign the lock of a dead leader where the kernel has no locks; of several that try it at once, one does.
+
+        Raises:
+            Locked: Another takes it over, or has.
+        """
+        taking = self.path.with_name("lock.taking")
+        try:
+            mutex = open_regular(taking, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        except FileExistsError:
+            raise Locked(
+                f"{self.path.parent}: another process takes over this run just now; try again, or, if none is there, "
+                f"remove {taking}"
+            ) from None
+        try:
+            if _same_file(descriptor, self.path):  # else the caller finds out that it has to begin again
+                _refuse_living(self.path, _read(descriptor), None)
+                _sign(descriptor)
+        finally:
+            os.close(mutex)
+            taking.unlink(missing_ok=True)
+
+
+def _sign(descriptor: int) -> None:
+    """Write into a lock file that this process leads."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, (json.dumps(asdict(Holder.me())) + "\n").encode(), 0)
+    os.fsync(descriptor)
+
 
 def holder(folder: Path) -> Holder | None:
     """Who leads the run in that folder; None where nobody does, as far as can be seen from here."""
     path = folder / "lock"
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = open_regular(path, os.O_RDONLY)
     except OSError:
         return None
     try:
@@ -212,11 +300,7 @@ def _is_locked(descriptor: int) -> bool | None:
 
 
 def _read(descriptor: int) -> Holder | None:
-    try:
-        written: dict[str, Any] = json.loads(os.pread(descriptor, 4096, 0))
-        return Holder(**written)
-    except (ValueError, TypeError):
-        return None
+    return Holder.parse(os.pread(descriptor, 4096, 0))
 
 
 def _same_file(descriptor: int, path: Path) -> bool:
@@ -227,12 +311,53 @@ def _same_file(descriptor: int, path: Path) -> bool:
 
 
 def _created(pid: int) -> float | None:
+    """When a process started, Unix seconds; None where nobody knows."""
     import psutil
 
     try:
         return float(psutil.Process(pid).create_time())
-    except psutil.Error:
+    except (psutil.Error, OSError, ValueError):  # also where there is no /proc
         return None
+
+
+def _exists(pid: int) -> bool:
+    """Whether a process is there that has not ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    stat = _stat(pid)
+    return stat is None or stat[0] not in (b"Z", b"X")  # killed, and nobody asked for its exit code yet
+
+
+def _ticks(pid: int) -> int | None:
+    """When a process started, in ticks since the machine booted; None where the kernel does not say."""
+    stat = _stat(pid)
+    return int(stat[19]) if stat else None  # field 22 of proc(5), whose first two are cut off
+
+
+def _stat(pid: int) -> list[bytes] | None:
+    try:
+        # The second field is the program's name in brackets, in which there may be blanks and brackets.
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split() or None
+    except OSError:
+        return None
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _space() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - its target is a text and no path
+    except OSError:
+        return ""
 
 
 def _reaches_all_hosts(path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from l2l import quantities
 from l2l.cli.budget import Budget
 from l2l.cli.parser import Command
-from l2l.cli.run import change_arguments, changes_of
+from l2l.cli.run import change_arguments, changes_of, check_not_read
 from l2l.display.output import say
 from l2l.display.tables import aligned, cell, duration
 from l2l.errors import OptionError, UserError
@@ -54,6 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if registry.served():
         return 0
     experiment = config.load(arguments.file, changes_of(arguments))
+    check_not_read(arguments.file, experiment)
     _line("optimizee", _plugin_text(experiment, "optimizee"))
     _line("optimizer", _plugin_text(experiment, "optimizer"))
     _check_files(experiment)
@@ -131,15 +132,18 @@ def _folder_text(experiment: "Experiment") -> str:
     from l2l import document
     from l2l.cli.folders import begun, shown
     from l2l.errors import Locked
+    from l2l.experiment.folder import check_folder, check_path
     from l2l.experiment.identity import check_same
     from l2l.experiment.lead import is_over
     from l2l.lock import holder
 
     folder = experiment.directory.absolute()
+    check_path(folder)
+    check_folder(folder)
     if leader := holder(folder):
         raise Locked(f"{folder}: {leader} leads this run already")
     around = next(one for one in (folder, *folder.parents) if one.exists())
-    if not around.is_dir() or not os.access(around, os.W_OK):
+    if not os.access(around, os.W_OK):
         raise OptionError(f"directory: {around} cannot be written; choose another directory")
     if not begun(folder):
         return f"{shown(folder)}: new"

@@ -52,6 +52,26 @@ def changes_of(arguments: argparse.Namespace) -> list[Any]:
     return changes
 
 
+def check_not_read(file: Path, experiment: "Experiment") -> None:
+    """Refuse to write over the file that an experiment is read from, by whichever of its names.
+
+    Raises:
+        OptionError: The run would.
+    """
+    from l2l.errors import OptionError
+
+    written = experiment.directory / "experiment.yaml"
+    try:
+        same = file.samefile(written)
+    except (OSError, ValueError):  # one of them is not there
+        return
+    if same:
+        raise OptionError(
+            f"directory: the run would write over {file}, from which it is read; choose another --directory, or go on "
+            f"with a run that is in it already: l2l resume {experiment.directory}"
+        )
+
+
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", type=Path, help="a YAML file, or a Python file that defines `experiment`"
@@ -79,6 +99,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     _check_chain(arguments)
     experiment = config.load(arguments.file, changes_of(arguments))
+    check_not_read(arguments.file, experiment)
     if arguments.chain is not None:
         return _run_chained(experiment, arguments)
     if arguments.repeats is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from l2l.cli.dispatch import FINISHED
 from l2l.cli.folders import begun, shown
 from l2l.cli.parser import Command
-from l2l.cli.run import change_arguments, changes_of, whole
+from l2l.cli.run import change_arguments, changes_of, check_not_read, whole
 from l2l.display.output import say
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
     said = wishes([_flags(arguments), *_section(settings), *settings_files()])
     system = of_name(said.system) if said.system else found_here()
     experiment = config.load(arguments.file, changes_of(arguments))
+    check_not_read(arguments.file, experiment)
     job = _job(arguments, settings, experiment, said, system)
     if _refuse_begun(experiment, job.folder):
         say(f"{shown(job.folder)} is finished already; nothing was submitted")

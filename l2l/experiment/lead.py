@@ -12,8 +12,9 @@ from typing import Any
 
 from l2l import document
 from l2l.archive import Archive, records_of
-from l2l.errors import ChangedOptimizee, StorageError, UserError, storage_error
+from l2l.errors import ChangedOptimizee, StorageError, UserError
 from l2l.experiment.experiment import Experiment
+from l2l.experiment.folder import claim_folder, make_folder, unmark
 from l2l.experiment.identity import check_same, resolved
 from l2l.experiment.interrupts import Interrupts
 from l2l.experiment.loops import generational, steady
@@ -43,10 +44,8 @@ def lead(experiment: Experiment, watcher: Watcher | None, *, accept_changes: boo
             'guard it with: if __name__ == "__main__":'
         )
     folder = experiment.directory.absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(folder, "create", error) from None
+    make_folder(folder)
+    claim_folder(folder)
     with RunLock(folder), Interrupts() as interrupts, _one_blas_thread():
         print_of = fingerprint(experiment.optimizee)
         begun = _begun(folder)
@@ -121,6 +120,7 @@ def _tidy(folder: Path) -> None:
     """Remove what a finished run needs no longer, and what a kill may have left of it."""
     shutil.rmtree(folder / "journal.removed", ignore_errors=True)
     (folder / "trajectory.before.h5").unlink(missing_ok=True)
+    unmark(folder)
 
 
 def _standing_reached(experiment: Experiment, run: Trajectory) -> bool:

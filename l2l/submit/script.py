@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from l2l.errors import ConfigError, near, storage_error
+from l2l.experiment.folder import claim_folder, make_folder
 from l2l.submit.job import Job
 from l2l.submit.system import System, Value
 
@@ -95,9 +96,12 @@ def write_script(job: Job, text: str) -> None:
     """Write a job's script, and make the folder of its log.
 
     Raises:
+        UserError: The run's folder cannot be, or is not of a run.
         StorageError: They cannot be written.
     """
     path = job.script
+    make_folder(job.folder)
+    claim_folder(job.folder)
     try:
         (job.folder / "logs").mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(exist_ok=True)

@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+from l2l.files import open_regular
+
 _TAIL = 16384
 _FATAL = "Fatal Python error:"
 _STACKS = ("Current thread 0x", "Thread 0x")
@@ -58,7 +60,8 @@ def shorten(log: Path, most: int = 10_000_000) -> None:
     if log_size(log) <= most:
         return
     try:
-        with log.open("rb") as file, log.with_name(log.name + ".old").open("wb") as old:
+        aside = open_regular(log.with_name(log.name + ".old"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        with log.open("rb") as file, os.fdopen(aside, "wb") as old:
             size = file.seek(0, os.SEEK_END)
             file.seek(size - most)
             while chunk := file.read(1 << 20):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from l2l.files import open_regular
 from l2l.values import Status
 from l2l.worker.board import Board, Running
 from l2l.worker.crash import log_size, tail
@@ -71,7 +72,7 @@ class Process:
 
     def _launch(self, environment: dict[str, str], reading: int, writing: int) -> subprocess.Popen[bytes]:
         theirs = (reading, writing, self.board.descriptor)
-        with self.log.open("ab") as log:
+        with os.fdopen(open_regular(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-P", _PROGRAM, str(os.getpid()), *map(str, theirs)],
                 stdin=subprocess.DEVNULL,

@@ -171,3 +171,75 @@ def test_a_holder_says_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert me.alive
     assert me.here
     assert f"process {os.getpid()} on {socket.gethostname()} (job 1234)" in str(me)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"host": "vm", "pid": 1, "created": 0, "since": "yesterday", "job": ""}',
+        '{"host": "vm", "pid": "x", "created": 0, "since": 0, "job": ""}',
+        '{"host": "vm", "pid": -1, "created": 0, "since": 0, "job": ""}',
+        '{"host": "vm", "pid": 99999999999999999999, "created": 0, "since": 0, "job": ""}',
+        '{"host": "vm", "pid": 1, "created": null, "since": 0, "job": ""}',
+        '{"host": ["vm"], "pid": true, "created": 0, "since": 0}',
+        "[" * 4000,
+    ],
+)
+def test_nonsense_in_a_lock_is_nobody(tmp_path: Path, content: str) -> None:
+    (tmp_path / "lock").write_text(content)
+    assert holder(tmp_path) is None
+    with RunLock(tmp_path):
+        assert holder(tmp_path) is not None
+
+
+def test_a_time_that_no_calendar_has_is_left_out() -> None:
+    found = Holder.parse(b'{"host": "vm", "pid": 7, "created": 0, "since": 1e300, "later": "kept by a newer l2l"}')
+    assert found is not None and str(found) == "process 7 on vm"
+
+
+def test_a_clock_that_was_set_does_not_let_a_second_leader_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_lock", lambda _: None)
+    monkeypatch.setattr(lock, "_is_locked", lambda _: None)
+    with leader(tmp_path) as process:
+        said = json.loads((tmp_path / "lock").read_text())
+        (tmp_path / "lock").write_text(json.dumps(said | {"created": said["created"] - 10.0}))
+        with pytest.raises(Locked, match=f"process {process.pid}"):
+            RunLock(tmp_path).acquire()
+        # Another process of that number, and one from before the machine booted, are not the leader.
+        for change in ({"ticks": said["ticks"] - 1}, {"boot": "another"}):
+            (tmp_path / "lock").write_text(json.dumps(said | change))
+            assert holder(tmp_path) is None
+
+
+def test_one_of_several_takes_over_where_there_are_no_locks(tmp_path: Path) -> None:
+    without = "import l2l.lock as lock\nlock._lock = lambda _: None\nlock._is_locked = lambda _: None\n"
+    with leader(tmp_path) as process:
+        process.kill()
+        process.wait()
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", without + LEADING, str(tmp_path)]
+    some = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(4)]
+    said = []
+    for one in some:
+        assert one.stdout
+        said.append(one.stdout.readline())
+    for one in some:
+        one.communicate("")
+    assert said.count("leading\n") == 1 and not (tmp_path / "lock.taking").exists()
+
+
+@pytest.mark.parametrize("what", ["link", "pipe", "folder"])
+def test_a_lock_that_is_no_file_is_not_followed(tmp_path: Path, what: str) -> None:
+    run, theirs = tmp_path / "run", tmp_path / "precious"
+    run.mkdir()
+    theirs.write_text("precious")
+    if what == "link":
+        (run / "lock").symlink_to(theirs)
+    elif what == "pipe":
+        os.mkfifo(run / "lock")
+    else:
+        (run / "lock").mkdir()
+    assert holder(run) is None
+    with pytest.raises(StorageError, match="no file of its own"):
+        RunLock(run).acquire()
+    assert theirs.read_text() == "precious"
