@@ -24,6 +24,7 @@
 
 import difflib
 import errno
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -125,12 +126,37 @@ class Invalid(L2LError):
     """Raised by a model whose result has no meaning; the trial's status is `INVALID`.
 
     Args:
-        reason: In a few words, for the table of failures ("silent", "diverged").
+        reason: In a few words, for the table of failures ("silent", "diverged"); an exception or anything else
+            stands there as its text.
     """
 
-    def __init__(self, reason: str = "invalid result") -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, reason: object = "invalid result") -> None:
+        self.reason = text_of(reason)
+        super().__init__(self.reason)
+
+
+LONGEST_TEXT = 4000
+"""Characters of a text from outside that are kept: as many as stand in the archive."""
+
+
+def text_of(thing: object, most: int = LONGEST_TEXT) -> str:
+    """What somebody else's object says, as text of bounded length that can be written to any file.
+
+    Args:
+        thing: Text, an exception, or anything else; its `__str__` may raise what it likes.
+        most: Characters; what is longer is cut.
+
+    Example:
+        >>> text_of(ValueError("diverged")), text_of("x" * 100, most=3)
+        ('diverged', 'xxx…')
+    """
+    try:
+        text = reprlib.repr(thing) if isinstance(thing, list | tuple | dict | set | frozenset) else str(thing)
+        cut = str.__getitem__(text, slice(most)) + ("…" if str.__len__(text) > most else "")
+        # a plain string even of a subclass; lone surrogates, which no file takes, as their numbers
+        return str.encode(cut, "utf-8", "backslashreplace").decode()
+    except BaseException:  # noqa: BLE001 - a model's object may raise SystemExit where it is only looked at
+        return f"an object of type {type(thing).__name__} without a text"
 
 
 def near(name: str, known: Iterable[str], what: str = "name") -> str:

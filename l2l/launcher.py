@@ -168,6 +168,12 @@ class Launcher(Plugin, ABC):
                 raise OptionError(
                     f"resources.{guard}: {name} cannot guard it, got {limit}; leave it out, or use the launcher local"
                 )
+        if resources.renew_after is not None and ("crash" not in self.guards or resources.ranks > 1):
+            where = f"trials of {resources.ranks} ranks" if resources.ranks > 1 else name
+            raise OptionError(
+                f"resources.renew_after: {where} have no process of their own that could be replaced, "
+                f"got {resources.renew_after}; leave it out, or use the launcher local with ranks: 1"
+            )
 
     def __enter__(self) -> Self:
         return self

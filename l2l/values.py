@@ -192,6 +192,7 @@ class Resources:
         gpus: GPUs of each rank.
         memory: Resident size, in bytes or as "2 GB"; None for no limit.
         timeout: In seconds or as "10min" or "00:10:00"; None for no limit.
+        renew_after: Trials after which a fresh process takes the place of the one that evaluated them; None for never.
 
     Raises:
         OptionError: A number is out of range.
@@ -202,10 +203,13 @@ class Resources:
     gpus: int = 0
     memory: int | None = None
     timeout: float | None = None
+    renew_after: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("ranks", 1), ("threads", 1), ("gpus", 0)):
             object.__setattr__(self, name, whole(getattr(self, name), f"resources.{name}", least))
+        if self.renew_after is not None:
+            object.__setattr__(self, "renew_after", whole(self.renew_after, "resources.renew_after", 1))
         object.__setattr__(self, "memory", bytes_of(self.memory, "resources.memory"))
         object.__setattr__(self, "timeout", seconds_of(self.timeout, "resources.timeout"))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l2l.errors import text_of
 from l2l.experiment.plan import Plan
 from l2l.seeding import Words
 from l2l.values import Evaluation, Observable, Trial
@@ -54,14 +55,20 @@ def finished_record(
             for name, observable in plan.observables.items()
         },
         "failures": [
-            [row, one.failure.message[:TRACEBACK_LIMIT], _cut(one.failure.traceback)]
+            # as text, whatever a launcher has put there: a record that cannot be read again ends the run for good
+            [
+                row,
+                text_of(one.failure.message, TRACEBACK_LIMIT),
+                text_of(_cut(one.failure.traceback), 2 * TRACEBACK_LIMIT),
+            ]
             for row, one in enumerate(evaluations)
             if one.failure is not None
         ],
     }
 
 
-def _cut(text: str) -> str:
+def _cut(text: object) -> str:
+    text = text if isinstance(text, str) else text_of(text)
     if len(text) <= TRACEBACK_LIMIT:
         return text
     half = TRACEBACK_LIMIT // 2 - 20

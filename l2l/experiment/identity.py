@@ -11,7 +11,7 @@ from l2l.experiment.experiment import MAY_CHANGE, Experiment
 from l2l.optimizee import FunctionOptimizee
 from l2l.plugin import Plugin, Reference, describe_options, to_plain
 
-_LIMITS = ("memory", "timeout")
+_LIMITS = ("memory", "timeout", "renew_after")
 
 
 def resolved(experiment: Experiment, folder: Path) -> dict[str, Any]:

@@ -5,8 +5,8 @@ import os
 import tempfile
 from typing import NamedTuple, Self
 
-_CURRENT, _COUNT, _SKIP, _LOG = 0, 2, 3, 4
-_SINCE = 1
+_CURRENT, _SINCE, _COUNT, _SKIP, _LOG, _DONE = range(6)
+"""The places of the words in the page; `_SINCE` is a float."""
 
 
 class Running(NamedTuple):
@@ -16,11 +16,13 @@ class Running(NamedTuple):
         number: Of the first trial.
         together: How many run as one batch.
         since: When it began, on the monotonic clock.
+        done: Whether the model has returned, and the result is on its way: no limit counts any more.
     """
 
     number: int
     together: int
     since: float
+    done: bool = False
 
 
 class Board:
@@ -50,6 +52,7 @@ class Board:
         os.ftruncate(descriptor, mmap.PAGESIZE)
         board = cls(descriptor)
         board.words[_COUNT] = 1
+        board.words[_DONE] = -1
         board.idle(0)
         return board
 
@@ -57,16 +60,20 @@ class Board:
         """Say (worker) that trials run one by one from here on."""
         self.words[_COUNT] = 1
 
-    def raw(self) -> "tuple[memoryview[int], memoryview[float], int, int, int, int]":
-        """Words, times, and in these the places of skip, current, log and since: for the one loop that cannot call."""
-        return self.words, self.times, _SKIP, _CURRENT, _LOG, _SINCE
+    def raw(self) -> "tuple[memoryview[int], memoryview[float], int, int, int, int, int]":
+        """Words, times, and in these the places of skip, current, log, since, done: for the loop that cannot call."""
+        return self.words, self.times, _SKIP, _CURRENT, _LOG, _SINCE, _DONE
 
-    def announce(self, number: int, count: int, since: float) -> None:
-        """Say (worker) that trials `number` and following run since then (monotonic clock)."""
+    def announce(self, number: int, count: int, since: float, log: int) -> None:
+        """Say (worker) that trials `number` and following run since then (monotonic clock); the log has `log` bytes."""
         self.times[_SINCE] = since
-        self.words[_LOG] = written()
+        self.words[_LOG] = log
         self.words[_COUNT] = count
         self.words[_CURRENT] = number
+
+    def done(self, number: int) -> None:
+        """Say (worker) that the model has returned; the trials stay its own until their results are written."""
+        self.words[_DONE] = number
 
     def idle(self, following: int) -> None:
         """Say (worker) that no trial runs, and the number of the next one."""
@@ -76,7 +83,7 @@ class Board:
     def running(self) -> Running | None:
         """What runs now; None for nothing, or where it changes in this moment."""
         current = self.words[_CURRENT]
-        running = Running(current, self.words[_COUNT], self.times[_SINCE])
+        running = Running(current, self.words[_COUNT], self.times[_SINCE], self.words[_DONE] == current)
         return running if current >= 0 and current == self.words[_CURRENT] else None
 
     @property
@@ -105,11 +112,3 @@ class Board:
         self.times.release()
         self._map.close()
         os.close(self.descriptor)
-
-
-def written() -> int:
-    """Bytes that the log of this process has; 0 where a model has closed it."""
-    try:
-        return os.lseek(2, 0, os.SEEK_CUR)
-    except OSError:
-        return 0

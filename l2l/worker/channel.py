@@ -6,12 +6,16 @@ import os
 import pickle
 import struct
 from collections import deque
+from os import readv, write  # bound here, as `loads`: a model may replace them where they stand
+from pickle import loads
 from typing import Any
 
 _LENGTH = struct.Struct("=Q")
 _HEAD = _LENGTH.size
 _LEAST_ROOM, _ROOM = 1 << 12, 1 << 18
 _CAPACITY = 1 << 20
+_NO_LENGTH = 1 << 40
+"""Bytes that no message has: text that a model wrote to our descriptor, read as a length, promises more."""
 
 
 def framed(message: Any) -> bytes:
@@ -38,10 +42,11 @@ class Inbox:
         most: Bytes of a message; a longer one is refused, and nothing is read any more.
     """
 
-    def __init__(self, descriptor: int, most: int | None = None) -> None:
+    def __init__(self, descriptor: int, most: int = _NO_LENGTH) -> None:
         self.descriptor = descriptor
         self.closed = False
         self.refused = False
+        """Whether something came that is no message of ours."""
         self._most = most
         self._usual = _LEAST_ROOM  # a leader has thousands of these, most of which bring little at a time
         self._room = memoryview(bytearray(self._usual))
@@ -55,7 +60,7 @@ class Inbox:
         if self.closed:
             return []
         try:
-            count = os.readv(self.descriptor, [self._room[self._end :]])
+            count = readv(self.descriptor, [self._room[self._end :]])
         except BlockingIOError:
             return []
         except OSError:
@@ -67,6 +72,11 @@ class Inbox:
         if self._end == len(self._room):
             self._usual = min(8 * self._usual, _ROOM)
         return self._messages()
+
+    @property
+    def begun(self) -> int:
+        """Bytes of a message that is not here as a whole."""
+        return self._end
 
     def drain(self) -> list[Any]:
         """All messages that are there, without waiting (for a descriptor that does not block)."""
@@ -85,16 +95,22 @@ class Inbox:
         wanted = 0
         while end - at >= _HEAD:
             stop = at + _HEAD + _LENGTH.unpack_from(room, at)[0]
-            if self._most is not None and stop - at > self._most:
+            if stop - at > self._most:
                 self.closed = self.refused = True
                 return messages
             if stop > end:
                 wanted = stop - at
                 break
-            messages.append(pickle.loads(room[at + _HEAD : stop]))  # noqa: S301 - from our own process, by a pipe
+            try:
+                message = loads(room[at + _HEAD : stop])  # noqa: S301 - from our own process, by a pipe
+            except Exception:  # noqa: BLE001 - a model wrote to its process's descriptors: it may raise anything
+                self.closed = self.refused = True
+                return messages
+            messages.append(message)
             at = stop
         rest = end - at
-        size = max(self._usual, wanted)
+        # room for what is here and as much again, not for what a length promises: it may be no length
+        size = max(self._usual, min(wanted, 2 * end))
         if size != len(room) and (size > len(room) or rest == 0):
             self._room = memoryview(bytearray(size))
             self._room[:rest] = room[at:end]
@@ -149,8 +165,8 @@ def write_all(descriptor: int, frame: bytes) -> None:
     Raises:
         OSError: Nobody reads it any more.
     """
-    written = os.write(descriptor, frame)
+    written = write(descriptor, frame)
     if written < len(frame):
         rest = memoryview(frame)[written:]
         while rest:
-            rest = rest[os.write(descriptor, rest) :]
+            rest = rest[write(descriptor, rest) :]

@@ -38,6 +38,7 @@ class Child(Worker):
             os.close(their_reading)
             os.close(their_writing)
         super().__init__(slot, forms=forms, inbox=Inbox(reading), outbox=Outbox(writing), start=start)
+        self._awaited: tuple[int, int] | None = None
 
     @property
     def pid(self) -> int:
@@ -81,6 +82,21 @@ class Child(Worker):
     def wrote(self) -> str:
         """What it wrote since it began, as the end of a message."""
         return self.process.wrote()
+
+    def withholds(self) -> bool:
+        """Whether a result that it has written has not come since this was asked last.
+
+        It says that a trial is over once the result is written. If that does not come although we listen, something
+        else stands in the channel before it: the beginning of a message that has no end.
+        """
+        first = next(iter(self.sent), None)
+        running = self.process.board.running
+        written = running.number if running else self.process.board.following
+        before, self._awaited = self._awaited, None
+        if first is None or first >= written:
+            return False
+        self._awaited = (first, self.inbox.begun)
+        return self._awaited == before
 
     def hang_up(self) -> None:
         """Close the channel towards it: it ends once it has nothing to do."""

@@ -14,6 +14,9 @@ from l2l.worker.process import wait_for_ends
 from l2l.worker.watchdog import Watchdog
 from l2l.worker.worker import Crew, Worker
 
+_LOOK = 1.0
+"""Seconds between two looks for workers whose results do not come."""
+
 
 class LocalCrew(Crew):
     """Workers, one a slot, each replaced when it dies.
@@ -36,6 +39,8 @@ class LocalCrew(Crew):
         self._marker = marker or uuid.uuid4().hex
         self._spawned = 0
         self._selector = selectors.DefaultSelector()
+        self._look_due = 0.0
+        self._spoilt: list[Child] = []
         self._limits = plan.resources.timeout is not None or plan.resources.memory is not None
         self._guardian: Guardian | None = None
         self._watchdog: Watchdog | None = None
@@ -81,6 +86,8 @@ class LocalCrew(Crew):
             elif events & selectors.EVENT_WRITE:
                 child.outbox.flush()
                 self.listen(child)
+        ended += self._spoilt
+        self._spoilt = []
         ended += [
             child
             for child in self.workers
@@ -119,6 +126,12 @@ class LocalCrew(Crew):
                 raise LauncherError(
                     f"a worker was not ready after {patience:g} s of imports and setup; {child.wrote()}"
                 )
+        if time.monotonic() >= self._look_due:
+            self._look_due = time.monotonic() + _LOOK
+            for child in self.workers:
+                if child.withholds():
+                    child.inbox.closed = child.inbox.refused = True
+                    self._spoilt.append(child)
 
     def lost(self) -> list[Worker]:
         """None: what ends here, ends before our eyes."""
@@ -153,6 +166,7 @@ class LocalCrew(Crew):
             self._watchdog.stop()
         for child in self.workers:
             child.recall()
+            child.process.remember()  # once it has ended by itself, what it started is harder to find
             child.hang_up()
         ready = [child for child in self.workers if child.hello is not None]
         wait_for_ends([child.process for child in ready], grace, lambda: [child.inbox.drain() for child in ready])

@@ -4,19 +4,23 @@ import math
 import numbers
 import os
 import reprlib
+import resource
 import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from math import isfinite
+from os import getpid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import Invalid, near
+from l2l.errors import Invalid, near, text_of
 from l2l.optimizee import Optimizee, as_outcome
 from l2l.values import Evaluation, Failure, Outcome, Status, Trial
+from l2l.worker.copies import end_copy
 
 Result = tuple[Status, tuple[float, ...], dict[str, NDArray[Any]], Failure | None]
 """What came of a simulation: status, one fitness per objective, observables, why it has none."""
@@ -80,10 +84,14 @@ class Evaluator:
 
     Args:
         optimizee: Set up already.
+        keyboard: Whether a `KeyboardInterrupt` may come from the keyboard, and so ends more than the trial. A worker
+            ignores the signal: there it comes from the model.
     """
 
-    def __init__(self, optimizee: Optimizee) -> None:
+    def __init__(self, optimizee: Optimizee, *, keyboard: bool = True) -> None:
         self.optimizee = optimizee
+        self._pid = getpid()
+        self._passed_on: tuple[type[BaseException], ...] = (KeyboardInterrupt,) if keyboard else ()
         self._simulate = optimizee.simulate
         self._names = tuple(objective.name for objective in optimizee.objectives)
         self._observables = dict(optimizee.observables)
@@ -103,11 +111,14 @@ class Evaluator:
             return results[0]
         try:
             returned = self._simulate(trial.individual, trial)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - SystemExit too is a failed trial
+        except BaseException as error:
+            end_copy(self._pid)
+            if isinstance(error, self._passed_on):
+                raise
             return self.failed(error)
-        if self._plain and type(returned) is float and math.isfinite(returned):
+        if getpid() != self._pid:
+            end_copy(self._pid)
+        if self._plain and type(returned) is float and isfinite(returned):
             return Status.OK, (returned,), {}, None
         return self.judged(returned)
 
@@ -123,20 +134,29 @@ class Evaluator:
             outcomes = [as_outcome(one) for one in returned]
             if len(outcomes) != len(trials):
                 raise ValueError(f"simulate_batch: expected {len(trials)} outcomes, got {len(outcomes)}")
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - SystemExit too is a failed trial
+        except BaseException as error:
+            end_copy(self._pid)
+            if isinstance(error, self._passed_on):
+                raise
             return [self.failed(error)] if len(trials) == 1 else None
+        end_copy(self._pid)
         return [self.judged(outcome) for outcome in outcomes]
 
     def failed(self, error: BaseException) -> Result:
         """The result of a simulation that raised."""
-        status = Status.FAILED
         if isinstance(error, Invalid):
-            return self._without(Status.INVALID, Failure(error.reason))
+            return self._without(Status.INVALID, Failure(text_of(error.reason)))
         if isinstance(error, MemoryError):
-            status = Status.OUT_OF_MEMORY
-        return self._without(status, failure_of(error))
+            return self.out_of_memory(failure_of(error))
+        return self._without(Status.FAILED, failure_of(error))
+
+    def out_of_memory(self, failure: Failure) -> Result:
+        """The result of a trial for which the system had not enough memory; names the limit where there is one."""
+        limit = address_space()
+        if limit is not None:
+            message = f"{failure.message}; its process may use {limit / 1e6:.0f} MB of address space (ulimit -v)"
+            failure = Failure(message, failure.traceback)
+        return self._without(Status.OUT_OF_MEMORY, failure)
 
     def judged(self, returned: Any) -> Result:
         """The result of a simulation that returned: OK where fitness and observables are as declared."""
@@ -145,8 +165,12 @@ class Evaluator:
             fitness = self._fitness(outcome.fitness)
             return Status.OK, fitness, self._observed(outcome.observables), None
         except _Wrong as wrong:
-            return self._without(Status.INVALID, Failure(str(wrong)))
-        except Exception as error:  # noqa: BLE001 - what a model returns may raise when looked at
+            return self._without(Status.INVALID, Failure(text_of(wrong)))
+        except MemoryError as error:
+            return self.out_of_memory(failure_of(error))
+        except BaseException as error:
+            if isinstance(error, self._passed_on):
+                raise
             return self._without(Status.INVALID, failure_of(error))
 
     def _without(self, status: Status, failure: Failure) -> Result:
@@ -216,22 +240,27 @@ def _shown(value: Any) -> str:
 
 def failure_of(error: BaseException) -> Failure:
     """The failure that an exception is: `Type: text`, and the traceback from the model's own frames on."""
-    kind = type(error).__name__
+    kind = text_of(type(error).__name__, 200)
     try:
         report = traceback.TracebackException.from_exception(error)
         while report.stack and report.stack[0].filename.startswith(_OURS):
             del report.stack[0]
         text = "".join(report.format())
         said = str(error).strip().splitlines()
-    except Exception:  # noqa: BLE001 - an exception whose own text raises, or no memory to format it
+        message = f"{kind}: {said[0][:1000]}" if said else kind
+        return Failure(text_of(message), text_of(text[-LONGEST_TRACEBACK:], LONGEST_TRACEBACK))
+    except BaseException:  # noqa: BLE001 - an exception whose own text raises, or no memory to format it
         return Failure(kind)
-    return Failure(f"{kind}: {said[0][:1000]}" if said else kind, text[-LONGEST_TRACEBACK:])
+
+
+def address_space() -> int | None:
+    """The bytes of address space that this process may use; None where there is no limit (ulimit -v, ulimit -d)."""
+    limits = [resource.getrlimit(which)[0] for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return min((one for one in limits if one != resource.RLIM_INFINITY), default=None)
 
 
 def peak_memory() -> int:
     """The high-water mark of this process's resident size or, if larger, of a program that it ran; bytes."""
-    import resource
-
     scale = 1 if sys.platform == "darwin" else 1024
     programs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * scale
     return max(_own_peak() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale, programs)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2l.values import Failure, Status, Trial, trial_directory
+from l2l.worker.arrays import packed
 from l2l.worker.batch import Form
 from l2l.worker.channel import Inbox, framed, write_all
 from l2l.worker.distant import LARGEST
@@ -104,7 +105,7 @@ class _Model:
         self.answer: Hello | Refusal
         try:
             optimizee, self.answer = built(start)
-            self._evaluator = Evaluator(optimizee)
+            self._evaluator = Evaluator(optimizee, keyboard=False)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the leader must know
             self.answer = refusal_of(error)
 
@@ -115,6 +116,11 @@ class _Model:
         with self._threads.limited(self._resources.threads):
             timed = self._evaluator.timed(trial)
         return trial, timed.started, timed.seconds, timed.result
+
+    def without_memory(self, message: str) -> Result:
+        """The result of a trial for which there was not enough memory."""
+        assert self._evaluator is not None
+        return self._evaluator.out_of_memory(Failure(message))
 
     def teardown(self) -> None:
         """Let the optimizee tear down; what it raises then is said, and takes no other rank along."""
@@ -258,8 +264,14 @@ class _Reporter:
                 fitness, observables = (float("nan"),) * len(fitness), {}
         short = failure and (failure.message, failure.traceback)
         used = trial.left_directory() or (folder is not None and folder.exists())  # perhaps by another rank alone
-        rest = (int(status), observables, short, used)
-        self._write((number, started, seconds, peak_memory(), fitness, *rest))
+        try:
+            rest = (int(status), packed(observables), short, used)
+            frame = framed((number, started, seconds, peak_memory(), fitness, *rest))
+        except MemoryError:
+            status, fitness, _, failure = model.without_memory("MemoryError: its result does not fit into memory")
+            rest = (int(status), {}, failure and (failure.message, failure.traceback), used)
+            frame = framed((number, started, seconds, peak_memory(), fitness, *rest))
+        self._send(self._data, frame)
 
     def _write(self, message: Any) -> None:
         self._send(self._data, framed(message))

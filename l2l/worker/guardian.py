@@ -11,13 +11,78 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 MARKER = "L2L_LEADER"
 """The environment variable that names leader and worker, `<leader>/<worker>/`, in all that these started."""
 
 _PATIENCE = 5.0
+_UNTIL_LEFT = 1.0
+"""Seconds in which all that a process started must be dead: it may be a program that forks again and again."""
+
+
+def descendants(pid: int) -> dict[int, int]:
+    """The living processes below one, with the times of their starts, by which a number is known to mean the same one.
+
+    A worker takes in the programs whose parents ended (`protect`), so that as long as it lives this finds all that
+    it started. Empty where the system does not list children.
+    """
+    found: dict[int, int] = {}
+    waiting = _children(pid)
+    while waiting:
+        one = waiting.pop()
+        since = started(one)
+        if since is not None and one not in found:
+            found[one] = since
+            waiting += _children(one)
+    return found
+
+
+def started(pid: int) -> int | None:
+    """When a process began, in ticks of the system's clock; None where it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def _children(pid: int) -> list[int]:
+    """The children of all threads of a process, ended ones too."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found += map(int, (task / "children").read_bytes().split())
+    return found
+
+
+def ended_children(pid: int) -> int:
+    """How many children of a process have ended, and are not reaped."""
+    return sum(started(one) is None for one in _children(pid))
+
+
+def end_descendants(pid: int) -> None:
+    """Kill all that a living process started, until none is left (at most a second); it must start no more itself."""
+    deadline = time.monotonic() + _UNTIL_LEFT
+    while left := descendants(pid):
+        end_known(left)
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.001)
+
+
+def end_known(known: Mapping[int, int]) -> None:
+    """Kill processes that were seen before, where they still are the same.
+
+    Args:
+        known: Number → time of the start.
+    """
+    for pid, since in known.items():
+        if started(pid) == since:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def members(marker: str, sessions: Collection[int]) -> set[int]:
@@ -122,8 +187,12 @@ def main(marker: str, leader: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     sessions: set[int] = set()
+    known: dict[int, int] = {}
     text = b""
     while os.getppid() == leader:
+        # they lose their worker together with the leader, and with it the way to find those that left its session
+        # and cleaned their environment: so they are noted while it lives
+        known = {pid: since for worker in sessions for pid, since in descendants(worker).items()}
         if not select.select([0], [], [], 0.5)[0]:
             continue
         came = os.read(0, 4096)
@@ -132,6 +201,7 @@ def main(marker: str, leader: int) -> None:
         *lines, text = (text + came).split(b"\n")
         for pid in map(int, lines):
             sessions = sessions | {pid} if pid > 0 else sessions - {-pid}
+    end_known(known)
     end_all(marker, sessions)
 
 

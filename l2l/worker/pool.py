@@ -1,11 +1,13 @@
 """The workers that run trials, here or elsewhere, and the loop that feeds them: what most launchers are made of."""
 
 import time
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from l2l.errors import ChangedOptimizee, LauncherError, UserError
 from l2l.values import Evaluation, Failure, Status, Trial, trial_directory
+from l2l.worker.arrays import unpacked
 from l2l.worker.batch import Sizing
 from l2l.worker.board import Running
 from l2l.worker.crash import cause_of
@@ -19,9 +21,17 @@ _LEAST, _LOOK_AWAY = 7e-4, 2e-2
 _STEAL = 2e-3
 _SLOW = 0.1
 _DEATHS = 3
+_FRESH = 5.0
+"""Seconds in which a process that ended is replaced, by whoever started it; then we ask another to end."""
 _NEVER = 1 << 62
 _FEW, _PAUSE = 32, 20.0
 """Of more workers than a few we look at each no oftener than so many times what that takes."""
+
+
+_REPEATED = (Status.CRASHED, Status.OUT_OF_MEMORY)
+"""What may be the doing of trials that ran in the same process before: memory that is lost, or written over. Not
+TIMEOUT: to repeat it would take as long again as the longest trial may."""
+_NO_MESSAGE = "something else than results was written to its process's connection to the leader"
 
 
 class Pool(Feed):
@@ -38,6 +48,11 @@ class Pool(Feed):
         self._sizing = Sizing(crew.slots, vectorized=plan.vectorized, timeout=plan.resources.timeout)
         self._hungry: dict[Worker, None] = {}
         """Workers that may take more; one that has enough comes back when something comes from it."""
+        self._afresh: deque[Trial] = deque()
+        """Trials that failed in a process in which others had run: the first of a fresh process shows whose fault."""
+        self._afresh_due = 0.0
+        self._repeats = plan.resources.ranks == 1  # the processes of several ranks are not ours to replace
+        self._renew_after = plan.resources.renew_after
         self._look_due = 0.0
         self._deaths = 0
 
@@ -56,11 +71,14 @@ class Pool(Feed):
             grace: Seconds that running trials get to end.
         """
         self._backlog.clear()
+        self._afresh.clear()
         self._pending = 0
         self._crew.stop(grace)
 
     def _forget(self, unwanted: Collection[Key]) -> int:
-        forgotten = 0
+        kept = [trial for trial in self._afresh if key(trial) not in unwanted]
+        forgotten = len(self._afresh) - len(kept)
+        self._afresh = deque(kept)
         for worker in self._crew.workers:
             if any(trial is not None and key(trial) in unwanted for trial in worker.sent.values()):
                 self._backlog.extendleft(reversed(worker.recall()))
@@ -118,6 +136,8 @@ class Pool(Feed):
     def _patience(self, left: float | None) -> float | None:
         """How long the loop may sleep before it looks for trials that wait behind slow ones."""
         workers = self._crew.workers
+        if self._afresh:
+            left = 1.0 if left is None else min(left, 1.0)
         if len(workers) > 1 and any(len(worker.sent) > 1 for worker in workers):
             look = _STEAL if any(not worker.sent for worker in workers) else _SLOW
             return look if left is None else min(left, look)
@@ -148,9 +168,14 @@ class Pool(Feed):
                 continue  # too late, or disturbed by the signal that asks where it is
             trial = sent.pop(message[0], None)
             if trial is None:
+                worker.leaving = worker.leaving or len(message) == 2
                 continue  # cancelled, or recalled before it knew
             if len(message) == 1:
                 self._backlog.appendleft(trial)
+                continue
+            if len(message) == 2:
+                worker.leaving = True
+                self._afresh.append(trial)
                 continue
             if alone:
                 alone.discard(trial)
@@ -164,8 +189,8 @@ class Pool(Feed):
                 _, started, seconds, peak, fitness, status, seen, failure, used = message
                 status, failure = Status(status), failure and Failure(*failure)
                 done = Evaluation(
-                    trial.index, number, trial.attempt, status, fitness, seen, started, seconds, host, peak, failure,
-                    used, pid,
+                    trial.index, number, trial.attempt, status, fitness, unpacked(seen), started, seconds, host, peak,
+                    failure, used, pid,
                 )  # fmt: skip
             append(done)
             total += seconds
@@ -197,6 +222,8 @@ class Pool(Feed):
         """Send batches to workers that have room: one to each that has nothing, then one more each to run on."""
         if self._held:
             return
+        if self._afresh:
+            self._dispatch_afresh()
         backlog, sizing, hungry = self._backlog, self._sizing, self._hungry
         for spare in (False, True):
             for worker in list(hungry) if backlog else ():
@@ -204,14 +231,37 @@ class Pool(Feed):
                     return
                 size, queued = sizing.size(len(backlog)), len(worker.sent)
                 enough = queued > size or (queued and worker.slow)
-                if enough or worker.hello is None or worker.unreachable or worker.verdict is not None:
+                if enough or not _takes_more(worker):
                     del hungry[worker]
                 elif spare or not queued:
-                    self._send(worker, size)
+                    self._send(worker, self._batch(min(size, self._left_to(worker))))
 
-    def _send(self, worker: Worker, size: int) -> None:
-        batch = self._batch(size)
+    def _dispatch_afresh(self) -> None:
+        """Send what must run first in its process to workers that have run nothing; see to it that some come."""
+        workers = self._crew.workers
+        for worker in workers:
+            if self._afresh and not worker.trials and _takes_more(worker):
+                self._send(worker, [self._afresh.popleft()])
+        if not self._afresh or any(worker.leaving or not worker.trials for worker in workers):
+            self._afresh_due = 0.0
+        elif not self._afresh_due:
+            self._afresh_due = time.monotonic() + _FRESH
+        elif workers and time.monotonic() >= self._afresh_due:
+            self._leave(min(workers, key=lambda worker: len(worker.sent)))
+
+    def _left_to(self, worker: Worker) -> int:
+        """Trials that a worker still runs before a fresh process takes its place."""
+        return _NEVER if self._renew_after is None else self._renew_after - worker.trials
+
+    def _send(self, worker: Worker, batch: Sequence[Trial]) -> None:
         self._sizing.learn_bytes(worker.send(batch), len(batch))
+        if self._left_to(worker) <= 0:
+            self._leave(worker)
+        elif not worker.outbox.empty:
+            self._crew.listen(worker)
+
+    def _leave(self, worker: Worker) -> None:
+        worker.leave()
         if not worker.outbox.empty:
             self._crew.listen(worker)
 
@@ -247,9 +297,13 @@ class Pool(Feed):
         self._take(worker, worker.inbox.drain())
         verdict = worker.verdict
         running = verdict.running if verdict else worker.running
+        if worker.inbox.refused and worker.sent:
+            # it came in the place of the first result that is not here, whatever the process has begun since
+            running = Running(next(iter(worker.sent)), 1, running.since if running else time.monotonic())
         charged = running is not None and self._charge(worker, running, code)
         self._requeue(worker)
-        self._deaths = 0 if charged else self._deaths + 1
+        if not worker.leaving:
+            self._deaths = 0 if charged else self._deaths + 1
         if self._deaths >= _DEATHS + (len(self._crew.workers) if self._hello else 0):
             when = "without a result" if worker.hello else "before they were ready"
             raise LauncherError(
@@ -271,11 +325,16 @@ class Pool(Feed):
             self._alone.update(trial for one in numbers if (trial := worker.sent[one]) is not None)
             return True
         trial = worker.sent.pop(numbers[0], None) if numbers else None
-        if trial is not None:
-            verdict = worker.verdict
-            status = verdict.status if verdict else Status.CRASHED
-            message = verdict.message if verdict else cause_of(code)
-            self._fail(worker, trial, running.since, status, Failure(message, worker.said()))
+        if trial is None:
+            return True
+        verdict = worker.verdict
+        status = verdict.status if verdict else Status.CRASHED
+        if numbers[0] > 0 and status in _REPEATED and self._repeats:
+            self._alone.discard(trial)
+            self._afresh.append(trial)
+            return True
+        message = verdict.message if verdict else _NO_MESSAGE if worker.inbox.refused else cause_of(code)
+        self._fail(worker, trial, running.since, status, Failure(message, worker.said()))
         return True
 
     def _fail(self, worker: Worker, trial: Trial, since: float, status: Status, failure: Failure) -> None:
@@ -301,3 +360,8 @@ class Pool(Feed):
         )
         self._pending -= 1
         self._sizing.learn(seconds, 1)
+
+
+def _takes_more(worker: Worker) -> bool:
+    """Whether trials may be sent to a worker."""
+    return not (worker.hello is None or worker.unreachable or worker.leaving or worker.verdict is not None)

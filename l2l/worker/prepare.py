@@ -3,6 +3,7 @@
 from l2l.errors import LauncherError, UserError
 from l2l.launcher import Description
 from l2l.optimizee import Optimizee
+from l2l.worker.copies import no_copies
 from l2l.worker.evaluate import failure_of
 from l2l.worker.serve import loaded_versions
 
@@ -15,7 +16,8 @@ def set_up(optimizee: Optimizee) -> Optimizee:
         UserError: It says itself what the user must change, such as a part that is not installed.
     """
     try:
-        optimizee.setup()
+        with no_copies():
+            optimizee.setup()
     except UserError:
         raise
     except Exception as error:

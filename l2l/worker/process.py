@@ -14,9 +14,9 @@ from typing import NamedTuple
 from l2l.files import open_regular
 from l2l.values import Status
 from l2l.worker.board import Board, Running
-from l2l.worker.crash import log_size, tail
+from l2l.worker.crash import log_size, shorten, tail
 from l2l.worker.evaluate import peak_memory
-from l2l.worker.guardian import MARKER, end_all
+from l2l.worker.guardian import MARKER, descendants, end_all, end_descendants, end_known
 from l2l.worker.protect import TRACE_SIGNAL
 
 _PROGRAM = str(Path(__file__).absolute().with_name("__main__.py"))
@@ -63,6 +63,7 @@ class Process:
         self.peak_memory = 0
         self.began = time.monotonic()
         self.code: int | None = None
+        self._known: dict[int, int] = {}
         self.board = Board.create()
         self._inherited = peak_memory()  # what the system counts as its child's from the start
         self._lock = threading.Lock()
@@ -101,10 +102,19 @@ class Process:
                 with contextlib.suppress(OSError):
                     os.kill(self.pid, TRACE_SIGNAL)
 
+    def remember(self) -> None:
+        """Note what it has started, to be found after its end too; from any thread."""
+        with self._lock:
+            if self.code is None and (known := descendants(self.pid)):
+                self._known = known
+
     def kill(self) -> None:
-        """Kill its group of processes; from any thread."""
+        """Kill it and all that it started; from any thread."""
         with self._lock:
             if self.code is None:
+                with contextlib.suppress(OSError):
+                    os.kill(self.pid, signal.SIGSTOP)  # so that it starts nothing more
+                end_descendants(self.pid)
                 with contextlib.suppress(OSError):
                     os.killpg(self.pid, signal.SIGKILL)
                 with contextlib.suppress(OSError):
@@ -131,6 +141,7 @@ class Process:
                     self.code = self._popen.returncode = -signal.SIGKILL
                 return self.code
             time.sleep(0.001)
+        end_known(self._known)
         end_all(self.marker, {self.pid})
         with self._lock:
             _, status, usage = os.wait4(self.pid, 0)
@@ -159,6 +170,7 @@ class Process:
 
     def close(self) -> None:
         """Give back what is left, after its end."""
+        shorten(self.log)  # it may have printed much in the last second, in which nobody looked
         if self.pidfd is not None:
             os.close(self.pidfd)
         self.board.close()

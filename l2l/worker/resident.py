@@ -1,16 +1,52 @@
-"""How much memory a process and all that it started hold."""
+"""How much memory a process and all that it started hold, with pages that several of them share counted once."""
 
 import os
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
+
+from l2l.worker.guardian import descendants
 
 
-def resident(pid: int) -> int:
-    """Resident bytes of a process and its descendants; 0 where it is gone."""
-    if _linux_lists_children():
-        return sum(_own(one) for one in _family(pid))
+class Held(NamedTuple):
+    """What a family of processes holds.
+
+    Args:
+        size: Bytes.
+        exact: Whether shared pages count once; else each process counts them, so that it is an upper bound.
+    """
+
+    size: int
+    exact: bool
+
+
+def resident(pid: int) -> Held:
+    """Resident bytes of a process and its descendants, quickly; 0 where it is gone."""
+    if not _linux_lists_children():
+        return _resident_elsewhere(pid)
+    family = [pid, *descendants(pid)]
+    return Held(sum(map(_resident_set, family)), exact=len(family) == 1)
+
+
+def proportional(pid: int) -> Held:
+    """The same with each page that several processes share counted once; takes milliseconds for each gigabyte."""
+    if not _linux_lists_children():
+        return _resident_elsewhere(pid)
+    shares: dict[object, int] = {}
+    for one in (pid, *descendants(pid)):
+        try:
+            rollup = Path(f"/proc/{one}/smaps_rollup").read_bytes()
+            share = int(rollup[rollup.index(b"\nPss:") + 5 :].split(None, 1)[0]) * 1024
+        except (OSError, ValueError):  # it has ended, or this system does not tell
+            shares[one] = _resident_set(one)
+            continue
+        # a process between vfork and exec lives in the memory of its parent, and shows the very same figures
+        shares[rollup] = share
+    return Held(sum(shares.values()), exact=True)
+
+
+def _resident_elsewhere(pid: int) -> Held:
     import psutil
 
     total = 0
@@ -18,13 +54,13 @@ def resident(pid: int) -> int:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]
     except psutil.Error:
-        return 0
+        return Held(0, exact=True)
     for one in family:
         try:
             total += one.memory_info().rss
         except psutil.Error:
             continue
-    return total
+    return Held(total, exact=True)
 
 
 @cache
@@ -32,23 +68,8 @@ def _linux_lists_children() -> bool:
     return sys.platform.startswith("linux") and Path(f"/proc/self/task/{os.getpid()}/children").exists()
 
 
-def _own(pid: int) -> int:
+def _resident_set(pid: int) -> int:
     try:
         return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
+    except (OSError, IndexError):
         return 0
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-    except OSError:
-        return
-    for task in tasks:
-        try:
-            children = (task / "children").read_bytes().split()
-        except OSError:
-            continue
-        for child in children:
-            yield from _family(int(child))

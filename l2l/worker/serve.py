@@ -7,25 +7,36 @@ import pickle
 import platform
 import struct
 import sys
-import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from os import SEEK_CUR, getpid, lseek
 from pathlib import Path
+from pickle import dumps
+from time import monotonic, time
 from typing import Any
 
 from l2l.errors import UserError
 from l2l.optimizee import Optimizee
 from l2l.provenance import Specification, fingerprint, versions
-from l2l.values import Resources, Status, Trial
+from l2l.values import Failure, Resources, Status, Trial
+from l2l.worker.alterations import Condition
+from l2l.worker.arrays import packed
 from l2l.worker.batch import Form, Row
-from l2l.worker.board import Board, written
+from l2l.worker.board import Board
 from l2l.worker.channel import Inbox, framed, write_all
+from l2l.worker.copies import no_copies
 from l2l.worker.evaluate import Evaluator, Result, failure_of, peak_memory
-from l2l.worker.protect import at_fork_close, protect
+from l2l.worker.guardian import end_descendants, ended_children
+from l2l.worker.protect import at_fork_close, private, protect
 
 _MEASURED = 5e-2
 """Seconds after which the memory is worth looking at again, which takes as long as all else between two trials."""
+_UNREAPED = 64
+"""Ended programs after which a worker leaves: those whose parents ended stay its children, and the system has room for
+so many processes only. It cannot reap them itself, since a model may wait for the others."""
+_LEAVES = -1
+"""In place of a trial's number: the worker leaves, so that a fresh process takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +100,19 @@ def main(arguments: Sequence[str]) -> None:
         arguments: The leader's process number, and the descriptors of the channel's two ends and of the board.
     """
     leader, reading, writing, shared = map(int, arguments)
-    protect(leader)
-    for descriptor in (reading, writing, shared):
-        os.set_inheritable(descriptor, False)
-    at_fork_close(lambda: (reading, writing))
+    log = private(os.dup(2))
+    protect(leader, log)
+    reading, writing, shared = map(private, (reading, writing, shared))
+    at_fork_close(lambda: (reading, writing, shared))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)  # a crash loses no line
     messages = _messages(reading)
-    with contextlib.suppress(BrokenPipeError):  # the leader is gone
-        _serve(messages, writing, Board(shared))
+    try:
+        with contextlib.suppress(BrokenPipeError):  # the leader is gone
+            _serve(messages, writing, Board(shared), log)
+    finally:
+        end_descendants(getpid())
 
 
 def _messages(reading: int) -> Iterator[Any]:
@@ -107,7 +121,7 @@ def _messages(reading: int) -> Iterator[Any]:
         yield from inbox.read()
 
 
-def _serve(messages: Iterator[Any], writing: int, board: Board) -> None:
+def _serve(messages: Iterator[Any], writing: int, board: Board, log: int) -> None:
     place = next(messages, None)
     if place is None:
         return
@@ -123,13 +137,13 @@ def _serve(messages: Iterator[Any], writing: int, board: Board) -> None:
     write_all(writing, framed(answer))
     if isinstance(answer, Hello):
         launch = tuple(map(os.path.expandvars, start.launch))
-        Server(optimizee, start.resources, writing, board, launch).serve(messages)
+        Server(optimizee, start.resources, writing, board, log=log, launch=launch).serve(messages)
         optimizee.teardown()
 
 
 def refusal_of(error: BaseException) -> Refusal:
     """What to say of an error that keeps this process from evaluating; the log has it too."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(Exception):  # whatever the model made of its stream
         traceback.print_exception(error)
     if isinstance(error, UserError):
         return Refusal(str(error), wrong=True)
@@ -139,6 +153,11 @@ def refusal_of(error: BaseException) -> Refusal:
 
 def built(start: Start) -> tuple[Optimizee, Hello | Refusal]:
     """The optimizee that is described, set up, and what is to be said of it."""
+    with no_copies():
+        return _built(start)
+
+
+def _built(start: Start) -> tuple[Optimizee, Hello | Refusal]:
     optimizee = start.specification.build()
     changed = fingerprint(optimizee).differences(start.parts)
     if changed:
@@ -163,70 +182,101 @@ def loaded_versions() -> dict[str, str]:
 class Server:
     """Evaluates batches and writes each result as soon as there is one.
 
+    A trial is this process's own from its announcement until its result is written: whatever ends the process in
+    between is charged to it. What is needed between two trials is bound when modules are loaded, and descriptors are
+    ours alone, so that it does not depend on what a model closes, replaces or patches.
+
     Args:
         optimizee: Set up.
         resources: Of each trial.
         writing: Where results go.
         board: Where trials are announced.
+        log: The descriptor of the log.
         launch: As trials have it.
     """
 
     def __init__(
-        self, optimizee: Optimizee, resources: Resources, writing: int, board: Board, launch: tuple[str, ...] = ()
+        self,
+        optimizee: Optimizee,
+        resources: Resources,
+        writing: int,
+        board: Board,
+        *,
+        log: int,
+        launch: tuple[str, ...] = (),
     ) -> None:
         self._launch = launch
-        self._evaluator = Evaluator(optimizee)
+        self._evaluator = Evaluator(optimizee, keyboard=False)
         self._batches = optimizee.batches
         self._resources = resources
         self._writing = writing
         self._board = board
-        self._peak, self._looked = peak_memory(), time.monotonic()
+        self._log = log
+        self._leaving = False
+        self._recursion = sys.getrecursionlimit()
+        self._condition = Condition()
+        self._look()
 
     def serve(self, messages: Iterator[Any]) -> None:
-        """Evaluate until there are no more messages."""
+        """Evaluate until there are no more messages, or a fresh process is to take this one's place."""
         forms: dict[int, Form] = {}
-        for first, code, rows in messages:
+        for message in messages:
+            if message is None:
+                return
+            first, code, rows = message
             if rows is None:
                 forms[first] = Form(first, *code)
             elif self._batches:
                 self._whole(first, forms[code].trials(rows, self._resources, self._launch))
             else:
                 self._singly(first, forms[code], rows)
+            if self._leaving:
+                write_all(self._writing, framed((_LEAVES, None)))
+                return
+
+    def _look(self) -> None:
+        """Measure what takes long to measure."""
+        self._peak, self._looked = peak_memory(), monotonic()
+        if ended_children(getpid()) > _UNREAPED:
+            self._leaving = True
 
     def _singly(self, number: int, form: Form, rows: Sequence[Row]) -> None:
-        words, times, skip, current, log, since = self._board.raw()
+        words, times, skip, current, log, since, done = self._board.raw()
         run, resources, writing, launch = self._evaluator.run, self._resources, self._writing, self._launch
-        clock, now, trial_of, dumps = time.monotonic, time.time, form.trial, pickle.dumps
-        if clock() - self._looked > _MEASURED:
-            self._peak, self._looked = peak_memory(), clock()
+        trial_of = form.trial
+        if monotonic() - self._looked > _MEASURED:
+            self._look()
         self._board.single()
         for row in rows:
             if number >= words[skip]:
-                words[log] = written()
-                times[since] = begin = clock()
+                words[log] = self._written()
+                times[since] = begin = monotonic()
                 words[current] = number
                 if number < words[skip]:  # recalled in this very moment: say that it did not start
                     words[current] = ~(number + 1)
                     write_all(writing, framed((number,)))
                 else:
-                    started = now()
+                    started = time()
                     trial = trial_of(row, resources, launch)
                     result = run(trial)
-                    seconds = clock() - begin
-                    words[current] = ~(number + 1)  # before it may wait for the leader to read
+                    seconds = monotonic() - begin
+                    words[done] = number  # no limit counts while it waits for the leader to read
                     if begin + seconds - self._looked > _MEASURED:
-                        self._peak, self._looked = peak_memory(), begin + seconds
+                        self._look()
                     if result[0] is _OK and not result[2] and not trial.used_directory:
                         body = dumps((number, started, seconds, self._peak, result[1]), 5)
                         write_all(writing, _LENGTH(len(body)) + body)
                     else:
                         self._write(number, trial, started, seconds, result)
+                    words[current] = ~(number + 1)
+                    if self._leaving:
+                        return
             number += 1
 
     def _whole(self, first: int, trials: list[Trial]) -> None:
         board = self._board
-        begin, started = time.monotonic(), time.time()
-        board.announce(first, len(trials), begin)
+        begin, started = monotonic(), time()
+        board.announce(first, len(trials), begin, self._written())
         if first + len(trials) <= board.skip:
             board.idle(first + len(trials))
             write_all(self._writing, b"".join(framed((first + place,)) for place in range(len(trials))))
@@ -234,22 +284,58 @@ class Server:
         results = self._evaluator.run_batch(trials)
         if results is None:
             for place, trial in enumerate(trials):
-                self._whole(first + place, [replace(trial, _rng=None, _directory=None)])
+                if not self._leaving:
+                    self._whole(first + place, [replace(trial, _rng=None, _directory=None)])
             return
-        share = (time.monotonic() - begin) / len(trials)
-        board.idle(first + len(trials))
-        self._peak = peak_memory()
+        share = (monotonic() - begin) / len(trials)
+        board.done(first)
+        self._look()
         for place, (trial, result) in enumerate(zip(trials, results, strict=True)):
             self._write(first + place, trial, started, share, result)
+        board.idle(first + len(trials))
+
+    def _written(self) -> int:
+        """Bytes that the log has; 0 where a model has closed it."""
+        try:
+            return lseek(self._log, 0, SEEK_CUR)
+        except OSError:
+            return 0
 
     def _write(self, number: int, trial: Trial, started: float, seconds: float, result: Result) -> None:
+        """Write what is more than a fitness, unless it may be the doing of an earlier trial."""
+        sys.setrecursionlimit(self._recursion)  # a model that lowered it left us no room
+        frame = self._framed(number, trial, started, seconds, result)
+        if frame is None:
+            failure = Failure("MemoryError: its result does not fit into memory")
+            result = self._evaluator.out_of_memory(failure)
+            frame = self._framed(number, trial, started, seconds, result)
+        status, _, _, failed = result
+        if status is not _OK and self._blamed(number, status):
+            self._leaving = True
+            frame = framed((number, None))
+        elif failed and failed.traceback:
+            self._note(f"trial {trial.index}-{trial.number}:\n{failed.traceback}\n")
+        write_all(self._writing, frame or b"")
+
+    def _framed(self, number: int, trial: Trial, started: float, seconds: float, result: Result) -> bytes | None:
+        """The message with a result; None where there is no memory for it."""
         status, fitness, observables, failure = result
-        if failure and failure.traceback:
-            with contextlib.suppress(OSError):  # a full disk costs the log, not the trial
-                print(f"trial {trial.index}-{trial.number}:", failure.traceback, sep="\n", file=sys.stderr)  # noqa: T201
         short = failure and (failure.message, failure.traceback)
-        rest = (int(status), observables, short, trial.left_directory())
-        write_all(self._writing, framed((number, started, seconds, self._peak, fitness, *rest)))
+        try:
+            rest = (int(status), packed(observables), short, trial.left_directory())
+            return framed((number, started, seconds, self._peak, fitness, *rest))
+        except MemoryError:
+            return None
+
+    def _blamed(self, number: int, status: Status) -> bool:
+        """Whether trials that ran here before may be to blame; also sees that none runs here after a bad one."""
+        suspicious = status is Status.OUT_OF_MEMORY or bool(self._condition.altered())
+        self._leaving = self._leaving or suspicious
+        return suspicious and number > 0
+
+    def _note(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk costs the log, not the trial
+            write_all(self._log, text.encode())
 
 
 _OK = Status.OK

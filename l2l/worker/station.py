@@ -220,6 +220,7 @@ class Station:
         for process in processes:
             with contextlib.suppress(ValueError):
                 process.board.recall(1 << 62)
+            process.remember()  # once it has ended by itself, what it started is harder to find
             process.cut(socket.SHUT_RD)
         wait_for_ends([one for one in processes if one.code is None], grace, lambda: None)
         for process in processes:
@@ -228,6 +229,7 @@ class Station:
             process.reap()
             process.cut(socket.SHUT_RDWR)
             process.connection.close()
+            process.close()
 
 
 def introduced(addresses: Sequence[str], secret: bytes, about: Mapping[str, Any]) -> socket.socket:

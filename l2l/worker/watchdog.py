@@ -9,10 +9,13 @@ from l2l.values import Resources, Status
 from l2l.worker.board import Running
 from l2l.worker.crash import shorten
 from l2l.worker.process import Process, Verdict
-from l2l.worker.resident import resident
+from l2l.worker.resident import proportional, resident
 
 _TICK = 0.05
 _LOGS = 1.0
+"""Seconds between two looks at the logs, and at the programs that models started."""
+_AGAIN = 0.005
+"""Seconds after which memory is looked at once more before a trial is ended for it: longer than a fork takes."""
 _STOPPED = 0.25
 """Seconds beyond its time after which our thread was not just late."""
 
@@ -48,6 +51,7 @@ class Watchdog:
             if time.monotonic() >= self._logs_due:
                 self._logs_due = time.monotonic() + _LOGS
                 for one in self._processes():
+                    one.remember()
                     shorten(one.log)
 
     def _rest(self, seconds: float) -> bool:
@@ -75,8 +79,10 @@ class Watchdog:
         if process.verdict is not None:
             return False
         running = process.running
-        verdict = running and (self._overdue(running) or self._too_large(process, running))
-        if not verdict:
+        if running is None or running.done:
+            return False
+        verdict = self._overdue(running) or self._too_large(process, running)
+        if verdict is None:
             return False
         time.sleep(0.001)
         if process.running != running:  # seen twice: not two halves of two announcements
@@ -95,9 +101,15 @@ class Watchdog:
     def _too_large(self, process: Process, running: Running) -> Verdict | None:
         if self._memory is None:
             return None
-        size = resident(process.pid)
-        process.peak_memory = max(process.peak_memory, size)
-        if size <= self._memory:
+        held = resident(process.pid)
+        if held.size > self._memory and not held.exact:
+            held = proportional(process.pid)
+            if held.size > self._memory:
+                time.sleep(_AGAIN)  # a fork between two of our readings makes them count the same pages twice
+                held = min(held, proportional(process.pid))
+        if held.exact:
+            process.peak_memory = max(process.peak_memory, held.size)
+        if held.size <= self._memory:
             return None
-        message = f"held {size / 1e6:.0f} MB of memory, its limit is {self._memory / 1e6:.0f} MB"
+        message = f"held {held.size / 1e6:.0f} MB of memory, its limit is {self._memory / 1e6:.0f} MB"
         return Verdict(running, Status.OUT_OF_MEMORY, message, time.monotonic())

@@ -34,6 +34,8 @@ class Worker(ABC):
         """Whether what it has takes long, so that nothing more is sent until something came of it."""
         self.unreachable = False
         """Whether nothing can be sent to it any more."""
+        self.leaving = False
+        """Whether it ends by itself, so that a fresh process takes its place."""
         self._next = 0
         self._forms = forms
         self._told_forms: set[int] = set()
@@ -54,6 +56,16 @@ class Worker(ABC):
         self._next += len(trials)
         self.outbox.send(frame)
         return len(frame)
+
+    @property
+    def trials(self) -> int:
+        """How many trials it has been sent."""
+        return self._next
+
+    def leave(self) -> None:
+        """Let it end once it has done what it has."""
+        self.leaving = True
+        self.outbox.send(framed(None))
 
     def take_back(self, following: int, before: int) -> list[Trial]:
         """Forget that it has the trials with these numbers, which it will not start; they are returned."""
