@@ -24,6 +24,7 @@
 
 import difflib
 import errno
+import re
 import reprlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -151,7 +152,11 @@ def text_of(thing: object, most: int = LONGEST_TEXT) -> str:
         ('diverged', 'xxx…')
     """
     try:
-        text = reprlib.repr(thing) if isinstance(thing, list | tuple | dict | set | frozenset) else str(thing)
+        if isinstance(thing, str | BaseException):
+            text = str(thing)
+        else:  # an address would be another one in each process
+            said = reprlib.repr(thing) if isinstance(thing, list | tuple | dict | set | frozenset) else str(thing)
+            text = re.sub(r" at 0x[0-9a-f]+", "", said)
         cut = str.__getitem__(text, slice(most)) + ("…" if str.__len__(text) > most else "")
         # a plain string even of a subclass; lone surrogates, which no file takes, as their numbers
         return str.encode(cut, "utf-8", "backslashreplace").decode()

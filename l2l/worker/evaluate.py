@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from os import getpid
 from pathlib import Path
+from sys import setrecursionlimit
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,7 @@ class Evaluator:
     def __init__(self, optimizee: Optimizee, *, keyboard: bool = True) -> None:
         self.optimizee = optimizee
         self._pid = getpid()
+        self._recursion = sys.getrecursionlimit()
         self._passed_on: tuple[type[BaseException], ...] = (KeyboardInterrupt,) if keyboard else ()
         self._simulate = optimizee.simulate
         self._names = tuple(objective.name for objective in optimizee.objectives)
@@ -144,6 +146,7 @@ class Evaluator:
 
     def failed(self, error: BaseException) -> Result:
         """The result of a simulation that raised."""
+        setrecursionlimit(self._recursion)  # a model that lowered it left us no room
         if isinstance(error, Invalid):
             return self._without(Status.INVALID, Failure(text_of(error.reason)))
         if isinstance(error, MemoryError):
@@ -160,6 +163,7 @@ class Evaluator:
 
     def judged(self, returned: Any) -> Result:
         """The result of a simulation that returned: OK where fitness and observables are as declared."""
+        setrecursionlimit(self._recursion)  # a model that lowered it left us no room
         try:
             outcome = returned if isinstance(returned, Outcome) else Outcome(returned)
             fitness = self._fitness(outcome.fitness)

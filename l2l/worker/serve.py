@@ -213,7 +213,6 @@ class Server:
         self._board = board
         self._log = log
         self._leaving = False
-        self._recursion = sys.getrecursionlimit()
         self._condition = Condition()
         self._look()
 
@@ -303,7 +302,6 @@ class Server:
 
     def _write(self, number: int, trial: Trial, started: float, seconds: float, result: Result) -> None:
         """Write what is more than a fitness, unless it may be the doing of an earlier trial."""
-        sys.setrecursionlimit(self._recursion)  # a model that lowered it left us no room
         frame = self._framed(number, trial, started, seconds, result)
         if frame is None:
             failure = Failure("MemoryError: its result does not fit into memory")
