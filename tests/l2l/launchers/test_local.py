@@ -119,9 +119,9 @@ def test_a_worker_that_dies_in_setup_is_an_error_with_what_it_wrote(tmp_path, ho
 
 
 def test_a_setup_that_hangs_is_an_error_once_patience_is_over(tmp_path):
-    with LocalLauncher(workers=1, patience=1.0) as launcher:
+    with LocalLauncher(workers=1, patience=10.0) as launcher:
         launcher.start(BrokenSetup(how="hang"), Resources(), tmp_path)
-        with pytest.raises(LauncherError, match=r"not ready after 1 s.*(?s:.*)in setup"):
+        with pytest.raises(LauncherError, match=r"not ready after 10 s.*(?s:.*)in setup"):
             launcher.describe()
 
 
