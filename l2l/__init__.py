@@ -12,7 +12,15 @@ from l2l.descriptors import open_closed
 open_closed()  # before anything opens a file that stays open
 
 # At once, since the decorator bears the name of its module, which importing the module later would put in its place.
-from l2l.optimizee import Optimizee, optimizee  # noqa: E402
+try:
+    from l2l.optimizee import Optimizee, optimizee
+except KeyboardInterrupt:
+    import sys
+
+    if sys.argv[0].rpartition("/")[2] not in ("l2l", "-m"):  # the command, or `python -m l2l.cli`
+        raise
+    sys.stderr.write("l2l: interrupted; nothing was begun yet\n")
+    sys.exit(130)
 
 if TYPE_CHECKING:
     from l2l.errors import Invalid, L2LError

@@ -84,6 +84,10 @@ class Launcher(Plugin, ABC):
         """
         return None
 
+    def remark(self, resources: Resources) -> str:
+        """What a user may not have meant, in one sentence, such as more workers than cores; "" for nothing."""
+        return ""
+
     @abstractmethod
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """Start the evaluating processes; does not wait for them.

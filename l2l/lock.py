@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from l2l.display.hints import typed
 from l2l.errors import Locked, storage_error
 from l2l.files import open_regular
 
@@ -261,7 +262,7 @@ def _refuse_living(path: Path, found: Holder | None, locked: bool | None) -> Non
     if locked is False or (locked is None and found and found.here and found.alive):
         raise Locked(
             f"{path.parent}: {who} leads this run already; wait until it ends, or stop it "
-            f"(`l2l status {path.parent}` shows where it stands)"
+            f"(`l2l status {typed(path.parent)}` shows where it stands)"
         )
     if (found and found.here) or (locked and _reaches_all_hosts(path)):
         return

@@ -9,7 +9,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `l2l` with these arguments, by default those of the process; returns the exit code."""
     try:
         from l2l.cli.dispatch import run, show_traceback
-    except KeyboardInterrupt:  # before anything was begun
+    except KeyboardInterrupt:
+        print("l2l: interrupted; nothing was begun yet", file=sys.stderr)
         return 130
     if argv is None:  # the process is ours, and so are its streams
         sys.excepthook = show_traceback

@@ -11,6 +11,7 @@ from l2l import quantities
 from l2l.cli.budget import Budget
 from l2l.cli.parser import Command
 from l2l.cli.run import change_arguments, changes_of, check_not_read
+from l2l.display.hints import typed
 from l2l.display.output import say
 from l2l.display.tables import aligned, cell, duration
 from l2l.errors import OptionError, UserError
@@ -170,7 +171,7 @@ def _check_unchanged(experiment: "Experiment", said: "Description") -> None:
     raise ChangedOptimizee(
         f"{experiment.directory}: the optimizee has changed since this run began"
         f"{what}; take another directory, or go on with "
-        f"l2l resume {experiment.directory} --accept-changes"
+        f"l2l resume {typed(experiment.directory)} --accept-changes"
     )
 
 
@@ -209,8 +210,8 @@ def _launcher_text(experiment: "Experiment", launcher: "Launcher", slots: int) -
     limits += [f"{resources.memory / 1e9:.3g} GB each"] if resources.memory else []
     limits += [f"at most {duration(resources.timeout)} a trial"] if resources.timeout else []
     name = registry.name_of("launcher", type(launcher)) or type(launcher).__name__
-    about = launcher.about()
-    return f"{name}: {slots} at once, {', '.join(limits)}" + (f"\n{about}" if about else "")
+    further = [text for text in (launcher.about(), launcher.remark(resources)) if text]
+    return "\n".join([f"{name}: {slots} at once, {', '.join(limits)}", *further])
 
 
 def _slots(experiment: "Experiment", launcher: "Launcher") -> int | None:

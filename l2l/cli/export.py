@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from l2l.cli.folders import shown
+from l2l.cli.folders import run_of, shown
 from l2l.cli.parser import Command
 from l2l.display.output import refusals, say
 from l2l.errors import MissingPart, OptionError, storage_error
@@ -37,11 +37,13 @@ def _run(arguments: argparse.Namespace) -> int:
     from l2l.trajectory import Trajectory
     from l2l.trajectory.frames import bare_names
 
+    arguments.run = run_of(arguments.run)
     trajectory = Trajectory(arguments.run)
     table = trajectory.table(arguments.table)
     names = bare_names(list(table))
     columns = {names[name]: table.labels(name) for name in table}
     rows = len(table)
+    width = len(dict(_flattened(columns))) if arguments.to == "csv" else len(columns)
     if arguments.output == "-":
         if arguments.to == "parquet":
             raise OptionError("--output -: parquet is no text; name a file")
@@ -51,7 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
     folder = arguments.run if arguments.run.is_dir() else arguments.run.parent
     path = Path(arguments.output) if arguments.output else folder / f"{arguments.table}.{arguments.to}"
     _to_file(columns, rows, path, arguments.to)
-    say(f"{rows} {arguments.table} with {len(columns)} columns in {shown(path)}")
+    say(f"{rows} {arguments.table} with {width} columns in {shown(path)}")
     return 0
 
 

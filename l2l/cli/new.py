@@ -8,6 +8,7 @@ from pathlib import Path
 
 from l2l.cli import templates
 from l2l.cli.parser import Command
+from l2l.display.hints import typed
 from l2l.display.output import say
 from l2l.errors import OptionError, storage_error
 
@@ -84,10 +85,10 @@ def _write(path: Path, text: str) -> None:
 
 def _use(kind: str, path: Path, name: str) -> str:
     if kind == "experiment":
-        return f"look at it: l2l check {path}\nrun it:   l2l run {path}"
+        return f"look at it: l2l check {typed(path)}\nrun it:   l2l run {typed(path)}"
     cls = _class_name(name)
     return (
-        f"options:  l2l list {kind}s {path}:{cls}\n"
+        f"options:  l2l list {kind}s {typed(path)}:{cls}\n"
         f"use it:   {kind}: {{name: {path.name}:{cls}}}   in an experiment file beside it"
     )
 

@@ -12,9 +12,10 @@ from l2l.errors import near
 EXIT_CODES = """\
 exit codes:
   0   finished
-  1   the run failed through no fault of its description, or no individual has a fitness
+  1   the run failed through no fault of its description, or no individual has a fitness; of `rerun`: another result
   2   the input is wrong; the message says where, what was expected, what came and what to do
   75  stopped before the end and resumable (walltime, SIGTERM, Ctrl-C)
+  130 interrupted by Ctrl-C with nothing to resume
 """
 
 

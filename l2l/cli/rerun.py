@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from l2l.cli.folders import run_of
 from l2l.cli.parser import Command
 from l2l.display.output import say
 
@@ -30,6 +31,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from l2l.trajectory import Trajectory
 
+    arguments.run = run_of(arguments.run)
     trajectory = Trajectory(arguments.run)
     again = trajectory.rerun(arguments.individual, arguments.trial)
     _report(trajectory, again)

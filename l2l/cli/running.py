@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from l2l.cli.dispatch import FAILED, FINISHED, STOPPED
 from l2l.cli.folders import begun, shown
+from l2l.display.hints import typed
 from l2l.display.output import complain, flush_output, say, unheard
 from l2l.display.progress import watching
 
@@ -27,6 +28,8 @@ def carry_out(experiment: "Experiment", *, accept_changes: bool = False, adopt: 
                 if not begins:  # the folder is ours, and holds no other experiment
                     begins = True
                     _say(f"{'going on in' if begun(folder) else 'new run in'} {shown(folder)}")
+                    if remark := experiment.launcher_for().remark(experiment.resources):
+                        _say(f"note: {remark}")
                 watch(progress)
 
             trajectory = experiment.run(progress=told, accept_changes=accept_changes, adopt=adopt)
@@ -52,7 +55,7 @@ def _say(line: str) -> None:
 def _stopped(folder: Path, why: str) -> None:
     again = "nothing was begun yet; start with the same command again"
     if begun(folder):
-        again = f"nothing that was finished is lost. Go on with the same command, or: l2l resume {shown(folder)}"
+        again = f"nothing that was finished is lost. Go on with the same command, or: l2l resume {typed(folder)}"
     with unheard(sys.stdout):
         flush_output()
     complain(f"{why}; {again}")
@@ -62,7 +65,7 @@ def summary(trajectory: "Trajectory", folder: Path) -> list[str]:
     """Lines that say what came out, where it is, and what to do next."""
     from l2l.cli.results import best_lines, counts_line, validation_lines
 
-    place = shown(folder)
+    place = typed(folder)
     further = f" · l2l resume {place} --set stop.generations=…"
     if trajectory.reason.startswith("optimizer: "):
         further = ""  # it asks nothing more, whatever the rules say
@@ -71,6 +74,6 @@ def summary(trajectory: "Trajectory", folder: Path) -> list[str]:
         *best_lines(trajectory),
         *validation_lines(trajectory),
         counts_line(trajectory),
-        f"archive: {place}/trajectory.h5",
+        f"archive: {shown(folder)}/trajectory.h5",
         f"next: l2l show {place} · l2l export {place} --to csv{further}",
     ]

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from l2l.cli.folders import run_of
 from l2l.cli.parser import Command
 from l2l.cli.run import whole
+from l2l.display.hints import typed
 from l2l.display.output import complain, is_terminal, say
 from l2l.display.tables import print_table
 from l2l.errors import NotFoundError
@@ -28,6 +30,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from l2l.trajectory import Trajectory
 
+    arguments.run = run_of(arguments.run)
     trajectory = Trajectory(arguments.run)
     if arguments.failures:
         _failures(trajectory)
@@ -40,7 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except NotFoundError as error:
         (say if terminal else complain)(str(error))
         return 0
-    print_table(columns, rows, f"l2l export {arguments.run} --to csv has them all")
+    print_table(columns, rows, f"l2l export {typed(arguments.run)} --to csv has them all")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2l.cli.folders import begun, run_folder, shown
 from l2l.cli.parser import Command
+from l2l.display.hints import typed
 from l2l.display.output import is_terminal
 from l2l.display.tables import ago, cell, print_table
 from l2l.errors import L2LError, NotFoundError
@@ -91,7 +92,7 @@ def _state(trajectory: "Trajectory", folder: Path) -> tuple[str, str]:
         return "finished", trajectory.reason
     if trajectory.reason:
         return "stopped", trajectory.reason.partition("\n")[0]
-    return "killed", f"go on with: l2l resume {shown(folder)}"
+    return "killed", f"go on with: l2l resume {typed(folder)}"
 
 
 def _best(trajectory: "Trajectory") -> str:

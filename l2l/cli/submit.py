@@ -1,7 +1,6 @@
 """`l2l submit`: run an experiment in batch jobs."""
 
 import argparse
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from l2l.cli.dispatch import FINISHED
 from l2l.cli.folders import begun, shown
 from l2l.cli.parser import Command
 from l2l.cli.run import change_arguments, changes_of, check_not_read, whole
+from l2l.display.hints import typed
 from l2l.display.output import say
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _submit(job: "Job", system: "System") -> None:
 
     number = submit_first(system, job.script, job.folder)
     say(f"submitted job {number}")
-    status = f"l2l status {shlex.quote(shown(job.folder))}   # once it has begun"
+    status = f"l2l status {typed(job.folder)}   # once it has begun"
     for hint in [*system.hints(number, str(job.wishes.name)), status]:
         say(f"  {hint}")
 

@@ -4,7 +4,7 @@ Every error is a `ConfigError` that names file, line and dotted key, or the `--s
 expected and what came.
 """
 
-from l2l.config.experiment_file import load
+from l2l.config.experiment_file import load, run_directory
 from l2l.config.settings import Change, Settings, parse_change
 
-__all__ = ["Change", "Settings", "load", "parse_change"]
+__all__ = ["Change", "Settings", "load", "parse_change", "run_directory"]

@@ -46,6 +46,11 @@ def share(settings: Settings, place: Place, value: Any) -> float:
     return number
 
 
+def allowed_failures(settings: Settings, place: Place, value: Any) -> float | None:
+    """A number from 0 to 1, or nothing."""
+    return None if value is None else share(settings, place, value)
+
+
 def one_of(choices: Sequence[str]) -> Check:
     """One of some words."""
 
@@ -195,7 +200,7 @@ CHECKS: dict[str, Check] = {
     "resources": resources,
     "on_failure": one_of(ON_FAILURE),
     "retries": whole(0),
-    "max_failures": share,
+    "max_failures": allowed_failures,
     "keep": one_of(KEEP),
     "validate": validate,
 }

@@ -39,6 +39,21 @@ def load(file: str | Path, changes: Iterable[Change] = ()) -> Experiment:
     return from_settings(Settings(document.read(file), changes), default_directory=Path("runs") / file.stem)
 
 
+def run_directory(file: Path) -> Path:
+    """The folder into which a file's experiment runs; nothing of the experiment is built unless the file is Python.
+
+    Raises:
+        ConfigError: It is no experiment file.
+    """
+    if file.suffix == ".py":
+        return load(file).directory
+    settings = Settings(document.read(file))
+    known(settings, (), settings.data, (*KEYS, *_ELSEWHERE))
+    given = settings.data.get("directory")
+    named = None if given is None else CHECKS["directory"](settings, ("directory",), given)
+    return _directory(settings, named, Path("runs") / file.stem) or Path("runs") / file.stem
+
+
 def from_settings(settings: Settings, default_directory: Path | None = None) -> Experiment:
     """The experiment that keys and values describe.
 

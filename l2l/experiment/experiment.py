@@ -51,7 +51,8 @@ class Experiment:
         resources: What each trial may use; a `Resources` or its mapping.
         on_failure: "continue", or "raise" at the first failed trial.
         retries: How often a trial that crashed or timed out is tried again.
-        max_failures: The run fails where a larger share of its trials failed.
+        max_failures: The run fails where a larger share of its trials failed. Unless given it stops after a generation
+            if no trial ever succeeded and all failed for the same reason.
         keep: Whose private folders stay: "failures", "best", "all" or "none".
         validate: `{"best": 1, "trials": 100}`: fresh trials of so many winners at the end.
 
@@ -83,7 +84,7 @@ class Experiment:
         resources: Resources | Mapping[str, Any] = Resources(),
         on_failure: OnFailure = "continue",
         retries: int = 0,
-        max_failures: float = 1.0,
+        max_failures: float | None = None,
         keep: Keep = "failures",
         validate: Mapping[str, int] | None = None,
     ) -> None:
@@ -103,7 +104,7 @@ class Experiment:
         self.resources = _resources(resources)
         self.on_failure = on_failure
         self.retries = whole(retries, "retries", 0)
-        self.max_failures = share(max_failures, "max_failures")
+        self.max_failures = None if max_failures is None else share(max_failures, "max_failures")
         self.keep = keep
         self.validation = _validation(validate)
         self.weights = _weights(weights)

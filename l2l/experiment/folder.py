@@ -5,9 +5,10 @@ from before the first file is written until the run is finished, when the archiv
 """
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from l2l.errors import OptionError, UserError, storage_error
@@ -49,6 +50,43 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(folder, "create", error) from None
+
+
+@contextmanager
+def taken_folder(folder: Path) -> Iterator[None]:
+    """Make a folder and make it a run's; a run that is refused or interrupted before it began leaves none behind.
+
+    Raises:
+        OptionError, UserError, StorageError: As `make_folder` and `claim_folder`.
+    """
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    make_folder(folder)
+    marked = _is_marked(folder)
+    try:
+        claim_folder(folder)
+        yield
+    except (UserError, KeyboardInterrupt):
+        if not marked and not _holds_run(folder):
+            unmark(folder)
+        for one in made:
+            with suppress(OSError):  # it holds something: a run, or what somebody else has put there meanwhile
+                one.rmdir()
+        raise
+
+
+@contextmanager
+def cleared(folder: Path) -> Iterator[None]:
+    """Remove what a run that is refused or interrupted before it began has put into its folder, which it has locked."""
+    before = {one.name for one in folder.iterdir()}
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        if not _holds_run(folder):
+            for name in {"journal", "logs", "trials", "experiment.yaml"} - before:
+                shutil.rmtree(folder / name, ignore_errors=True)
+                with suppress(OSError):  # most are folders
+                    (folder / name).unlink()
+        raise
 
 
 def check_path(folder: Path) -> None:

@@ -102,7 +102,7 @@ def check_same(experiment: Experiment, begun: Mapping[str, Any], folder: Path) -
         DifferentExperiment: Names each difference.
     """
     now, then = _identity(resolved(experiment, folder), experiment), _identity(begun, experiment)
-    keys = sorted({*now, *then})
+    keys = sorted(_comparable({*now, *then}, now, then))
     differences = [
         f"  {key}: {_shown(then.get(key))} in the folder, {_shown(now.get(key))} here"
         for key in keys
@@ -114,6 +114,12 @@ def check_same(experiment: Experiment, begun: Mapping[str, Any], folder: Path) -
             + "\n".join(differences)
             + "\ntake another directory, and name this run in `memo` to use what it has simulated"
         )
+
+
+def _comparable(keys: set[str], now: Mapping[str, Any], then: Mapping[str, Any]) -> set[str]:
+    """Without the options of a plugin that is another one: they mean nothing to each other."""
+    others = [kind for kind in ("optimizer", "optimizee") if now[f"{kind}.name"] != then[f"{kind}.name"]]
+    return {key for key in keys if key.endswith(".name") or key.partition(".")[0] not in others}
 
 
 _DEFAULTS = {"seed": 0, "trials": 1, "aggregate": "mean", "seeding": "individual"}

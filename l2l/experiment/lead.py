@@ -12,9 +12,10 @@ from typing import Any
 
 from l2l import document
 from l2l.archive import Archive, records_of
+from l2l.display.hints import typed
 from l2l.errors import ChangedOptimizee, StorageError, UserError
 from l2l.experiment.experiment import Experiment
-from l2l.experiment.folder import claim_folder, make_folder, unmark
+from l2l.experiment.folder import cleared, taken_folder, unmark
 from l2l.experiment.identity import check_same, resolved
 from l2l.experiment.interrupts import Interrupts
 from l2l.experiment.loops import generational, steady
@@ -44,9 +45,7 @@ def lead(experiment: Experiment, watcher: Watcher | None, *, accept_changes: boo
             'guard it with: if __name__ == "__main__":'
         )
     folder = experiment.directory.absolute()
-    make_folder(folder)
-    claim_folder(folder)
-    with RunLock(folder), Interrupts() as interrupts, _one_blas_thread():
+    with taken_folder(folder), RunLock(folder), cleared(folder), Interrupts() as interrupts, _one_blas_thread():
         print_of = fingerprint(experiment.optimizee)
         begun = _begun(folder)
         if begun is not None:
@@ -58,7 +57,9 @@ def lead(experiment: Experiment, watcher: Watcher | None, *, accept_changes: boo
         session = _Session(experiment, folder, print_of, begun, interrupts, watcher)
         reason = session.run(accept_changes, adopt)
     if reason == "Ctrl-C":
-        raise KeyboardInterrupt
+        interrupt = KeyboardInterrupt()
+        interrupt.add_note(f"nothing that was finished is lost; the same again, or l2l resume {typed(folder)}, goes on")
+        raise interrupt
     return Trajectory(folder)
 
 

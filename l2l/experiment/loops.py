@@ -30,6 +30,8 @@ def generational(run: Run) -> str:
             reason = run.why_stop()
             if reason:
                 return reason
+            if not run.optimizer.finished:  # else it ends here anyway
+                run.check_alike()
             if not run.ask(ahead=_AHEAD * run.launcher.slots):
                 return run.optimizer.finished or "the optimizer asks nothing more"
         numbers = list(run.pending)
@@ -67,6 +69,8 @@ def steady(run: Run) -> str:
         reason = run.why_stop()
         if reason:
             break
+        if not run.tally.told_since and not run.optimizer.finished:  # between two generations
+            run.check_alike()
         asked = _ask_more(run)
         _tell_complete(run, asked)
         if run.trials.flight:

@@ -65,7 +65,7 @@ class Plan:
     resources: Resources
     on_failure: OnFailure
     retries: int
-    max_failures: float
+    max_failures: float | None
     keep: Keep
     validate: Validation | None
     population: int

@@ -1,5 +1,6 @@
 """One process lifetime of a run: the steps that both loops, generational and steady-state, are made of."""
 
+import reprlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import TrialFailed
+from l2l.display.hints import typed
+from l2l.errors import ContractError, TrialFailed
+from l2l.experiment.alike import told
 from l2l.experiment.deadline import Deadline
 from l2l.experiment.interrupts import Interrupts
 from l2l.experiment.pending import Pending
@@ -23,7 +26,7 @@ from l2l.memo import Book, Elsewhere
 from l2l.optimizer import Optimizer
 from l2l.seeding import entropies
 from l2l.stop import Stop
-from l2l.values import Evaluation, Status
+from l2l.values import Evaluation, Status, is_name
 
 _POLL = 0.2
 _SHOW_EVERY = 0.1
@@ -207,7 +210,7 @@ class Run:
         Raises:
             TrialFailed: More trials failed than `max_failures` allows.
         """
-        report = dict(self.optimizer.report())
+        report = self._reported()
         if not replayed:
             self.recorder.log(
                 "generation",
@@ -217,23 +220,62 @@ class Run:
                     "started": self._generation_started,
                     "finished": time.time(),
                     "best": self.tally.best,
-                    "report": {name: np.asarray(value, dtype=float) for name, value in report.items()},
+                    "report": report,
                 },
             )
-        self.tally.close_generation(report)
+        self.tally.close_generation({name: one.item() if one.ndim == 0 else one for name, one in report.items()})
         self._generation_started = time.time()
         if not replayed:
             self.show("running", complete=True)
             self._check_failures()
 
+    def _reported(self) -> dict[str, NDArray[np.float64]]:
+        """What the optimizer says of a generation.
+
+        Raises:
+            ContractError: It is no mapping of names to numbers; names the optimizer and the value.
+        """
+        report = self.optimizer.report()
+        place = f"{type(self.optimizer).__name__}.report()"
+        if not isinstance(report, Mapping):
+            raise ContractError(f"{place}: expected a mapping of names to numbers, got {report!r}")
+        numbers: dict[str, NDArray[np.float64]] = {}
+        for name, value in report.items():
+            if not is_name(name):
+                raise ContractError(f"{place}: expected a name, which is printable text without /, got {name!r}")
+            try:
+                numbers[name] = np.asarray(value, dtype=np.float64)
+            except (TypeError, ValueError):
+                problem = f"expected a number, or an array of numbers, got {reprlib.repr(value)}"
+                raise ContractError(f"{place}: {name!r}: {problem}") from None
+        return numbers
+
+    def check_alike(self) -> None:
+        """Stop, unless `max_failures` says otherwise, where nothing ever succeeded and all failed for one reason.
+
+        Raises:
+            TrialFailed: Names the reason with file and line, and how to go on.
+        """
+        alike, tally = self.trials.alike, self.tally
+        if self.plan.max_failures is not None or tally.failures < tally.trials or not alike.all_failed:
+            return
+        assert alike.first is not None
+        self.recorder.sync()
+        trace = alike.first.failure.traceback.rstrip() if alike.first.failure else ""
+        raise TrialFailed(
+            f"all {alike.count} trials failed alike, {told(alike.first)}\n{trace}".rstrip() + "\n"
+            "Look at the model and begin anew in another folder; where such failures are meant, go on with: "
+            f"l2l resume {typed(self.plan.folder)} --set max_failures=1.0"
+        )
+
     def _check_failures(self) -> None:
-        tally, allowed = self.tally, self.plan.max_failures
+        tally, allowed = self.tally, 1.0 if self.plan.max_failures is None else self.plan.max_failures
         share = tally.failures / tally.trials if tally.trials else 0.0
         if share > allowed:
             self.recorder.sync()
             raise TrialFailed(
                 f"{tally.failures} of {tally.trials} trials failed ({share:.0%}), more than max_failures "
-                f"({allowed:.0%}) allows; l2l show {self.plan.folder} --failures lists them"
+                f"({allowed:.0%}) allows; l2l show {typed(self.plan.folder)} --failures lists them"
             )
 
     def why_stop(self) -> str | None:

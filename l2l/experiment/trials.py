@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from l2l.errors import TrialFailed
+from l2l.experiment.alike import Alike
 from l2l.experiment.columns import copied_record, finished_record
 from l2l.experiment.pending import Pending, TrialId
 from l2l.experiment.plan import Plan
@@ -61,6 +62,7 @@ class Trials:
         self.memo_rows: dict[str, int] = {}
         self.guarded = "crash" in launcher.guards
         self.silent = self.guarded and not plan.steady_state and elsewhere is None  # handing out notes nothing
+        self.alike = Alike()
         self._lost: dict[TrialId, int] = {}
         self._attempts: dict[TrialId, int] = {}
 
@@ -128,6 +130,7 @@ class Trials:
         self.note(record)
         self.tally.simulated += sum(final)
         done = [evaluation for evaluation, is_final in zip(noted, final, strict=True) if is_final]
+        self.alike.note(done)
         self.drop_folders(noted)
         self._submit(again)
         if self.plan.on_failure == "raise":

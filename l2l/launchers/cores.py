@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from l2l.values import Resources
+
 
 def usable_cores(root: Path = Path("/")) -> int:
     """Cores that this process may use at once, at least 1.
@@ -13,6 +15,16 @@ def usable_cores(root: Path = Path("/")) -> int:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, int(min([cores, *_quotas(root)])))
+
+
+def crowded(workers: int, resources: Resources) -> str:
+    """A sentence where so many workers want more cores than this process may use; "" where they do not."""
+    wanted, cores = workers * resources.threads * resources.ranks, usable_cores()
+    if wanted <= cores:
+        return ""
+    each = f" with {resources.threads * resources.ranks} cores each" if wanted > workers else ""
+    plural = "workers share" if workers > 1 else "worker has"
+    return f"{workers} {plural} {cores} core{'s' * (cores > 1)}{each}, so that each trial takes longer"
 
 
 def _quotas(root: Path) -> Iterator[float]:

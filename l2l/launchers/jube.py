@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 from l2l.errors import LauncherError, OptionError
 from l2l.launcher import Description, Launcher
-from l2l.launchers.cores import usable_cores
+from l2l.launchers.cores import crowded, usable_cores
 from l2l.launchers.jube_benchmark import Benchmark
 from l2l.launchers.jube_command import Jube, Queue, check_jube, check_slurm
 from l2l.launchers.jube_files import Layout, script_of
@@ -115,6 +115,10 @@ class JubeLauncher(Launcher):
         """As many as there are work packages at once."""
         cores = _JOBS if self._platform == "slurm" else max(1, usable_cores() // resources.threads)
         return self._workers or cores
+
+    def remark(self, resources: Resources) -> str:
+        """That the work packages share cores, where they run here and want more than there are."""
+        return crowded(self._workers or 1, resources) if self._platform == "local" else ""
 
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """See that JUBE is there, and end what an earlier leader left in the queue."""

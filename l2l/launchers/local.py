@@ -1,7 +1,7 @@
 """The local launcher: the cores of this machine, one persistent process a worker."""
 
 from l2l.errors import OptionError
-from l2l.launchers.cores import usable_cores
+from l2l.launchers.cores import crowded, usable_cores
 from l2l.launchers.gpus import gpus_here
 from l2l.launchers.pooled import PooledLauncher
 from l2l.launchers.ranks import mpiexec
@@ -39,6 +39,10 @@ class LocalLauncher(PooledLauncher):
     def capacity(self, resources: Resources, *, programs: bool = False) -> int:
         """As many as there are workers."""
         return len(self._environments(resources))
+
+    def remark(self, resources: Resources) -> str:
+        """That the workers share cores, where they want more than there are."""
+        return crowded(self._workers or 1, resources)
 
     def launch(self, resources: Resources) -> list[str]:
         """`mpiexec`, of whichever MPI is found first."""

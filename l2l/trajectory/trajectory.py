@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l2l.display.hints import typed
 from l2l.errors import NotFoundError, near
 from l2l.individual import Individual, fill_keys
 from l2l.schema import APPENDED, PENDING, height, taken
@@ -297,7 +298,9 @@ class Trajectory:
         if not solutions:
             n = len(self.individuals)
             why = (
-                f"all {n} individuals failed: l2l show {self.path} --failures" if n else "no generation is complete yet"
+                f"all {n} individuals failed: l2l show {typed(self.path)} --failures"
+                if n
+                else "no generation is complete yet"
             )
             raise NotFoundError(f"{self.path}: no individual has a fitness; {why}")
         return solutions
