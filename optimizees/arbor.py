@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from l2l.errors import OptionError, near
-from l2l.optimizees.features import Floats, sample_times
-from l2l.optimizees.simulator import Simulator, check_step, imported
+from l2l.optimizees.arbor_morphology import Grown
+from l2l.optimizees.morphology import Floats, grown
+from l2l.optimizees.simulator import Simulator, check_step, imported, sample_times, sampled
 from l2l.optimizees.swc import read_swc
 from l2l.values import Trial
 
@@ -76,14 +77,15 @@ class ArborOptimizee(Simulator):
         self._trial = trial
 
     def load_swc(self, path: Path) -> Any:
-        """The morphology in an SWC file, understood as NEURON understands it.
+        """The morphology in an SWC file: that which NEURON is given too (`l2l.optimizees.morphology` says its rules).
+
+        Its tags are the types of the file.
 
         Raises:
             NotFoundError: There is no such file.
-            OptionError: It does not parse; Arbor itself ignores all that follows a line it cannot read.
+            OptionError: It does not parse, or has no single meaning; names the line.
         """
-        read_swc(path)
-        return self.arbor.load_swc_neuron(path).morphology
+        return Grown(self.arbor, grown(read_swc(path))).morphology
 
     def density(self, mechanism: str, parameters: Mapping[str, float] | None = None) -> Any:
         """A density mechanism, to be painted on a region.
@@ -133,7 +135,8 @@ class ArborOptimizee(Simulator):
             every: Time between samples, ms; a multiple of the time step.
 
         Returns:
-            The times (samples,) in ms, and for each name the voltages (cells, samples) in mV.
+            The times (samples,) in ms, from 0 on and below `duration`, and for each name the voltages at these times,
+            (cells, samples) in mV.
 
         Raises:
             OptionError: The time step does not divide the time between samples, or a place is not on a cell.
@@ -141,20 +144,26 @@ class ArborOptimizee(Simulator):
         samples = check_step(self, duration, dt, every)
         cells = list(cells) if isinstance(cells, Sequence) else [cells]
         simulation = self.simulation(self._recipe(cells, self.mechanisms, voltages))
-        ms = self.units.ms
-        schedule = self.arbor.regular_schedule(every * ms)
+        ms, times = self.units.ms, sample_times(samples, every)
+        # Arbor takes the state at the beginning of the step in which a time lies. A time between samples often lies a
+        # rounding error below the end of a step, so what is asked for lies well within the step.
+        schedule = self.arbor.explicit_schedule([float(time + _INTO_STEP * dt) * ms for time in times])
         handles = {
             (cell, name): simulation.sample((cell, name), schedule) for cell in range(len(cells)) for name in voltages
         }
-        simulation.run(duration * ms, dt * ms)
+        simulation.run(max(duration, float(times[-1]) + dt) * ms, dt * ms)
         found: dict[str, Floats] = {name: np.empty((len(cells), samples)) for name in voltages}
         for (cell, name), handle in handles.items():
             recorded = simulation.samples(handle)
             if len(recorded) != 1:
                 place = f"{type(self).__name__}: voltage {name!r}"
                 raise OptionError(f"{place}: expected one place on the cell, {voltages[name]} is {len(recorded)}")
-            found[name][cell] = recorded[0][0][:samples, 1]
-        return sample_times(samples, every), found
+            labels, values = recorded[0][0].T
+            found[name][cell] = sampled(f"voltage {name!r}", labels, values, times, dt)
+        return times, found
+
+
+_INTO_STEP = 0.25  # of a time step
 
 
 def _recipe_class(arbor: Any) -> type:

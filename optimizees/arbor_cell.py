@@ -4,9 +4,10 @@ from typing import Any
 
 from l2l.individual import Individual
 from l2l.optimizees.arbor import ArborOptimizee
+from l2l.optimizees.arbor_morphology import Grown
 from l2l.optimizees.cell import Region
 from l2l.optimizees.cell_fit import CellFit
-from l2l.optimizees.features import Floats
+from l2l.optimizees.morphology import Floats
 from l2l.values import Trial
 
 ZERO_CELSIUS = 273.15
@@ -25,14 +26,12 @@ class ArborCell(CellFit, ArborOptimizee):
     """
 
     def build(self) -> None:
-        """Read the morphology, divide it and find its middle."""
-        arbor, um = self.arbor, self.units.um
-        self._tree = self.load_swc(self.morphology)
-        self._labels = arbor.label_dict()
-        self._policy = arbor.cv_policy_max_extent(self.max_length * um)
-        whole = arbor.cable_cell(self._tree, arbor.decor(), self._labels, self._policy)
-        middle = whole.locations("(root)" if self.cell.branched_soma else "(on-components 0.5 (tag 1))")[0]
-        self._place = f"(location {middle.branch} {middle.pos!r})"
+        """Make the morphology, divide it and find the middle of the soma."""
+        tree = Grown(self.arbor, self.cell.morphology)
+        self._tree = tree.morphology
+        self._labels = self.arbor.label_dict()
+        self._policy = tree.discretization(self.max_length)
+        self._place = tree.location(*self.cell.morphology.middle(self.max_length))
         for region in self.cell.regions(self.space.default):
             self._check(region)
 
@@ -66,7 +65,7 @@ class ArborCell(CellFit, ArborOptimizee):
             self.cell.check_ion(region, ion, ions)
 
     def _paint(self, decor: Any, region: Region) -> None:
-        units, where = self.units, f"(tag {region.tag})"
+        units, where = self.units, f"(tag {region.kind})"
         decor.paint(where, cm=region.capacitance * units.uF / units.cm2, rL=region.resistivity * units.Ohm * units.cm)
         for ion, potential in region.reversal.items():
             decor.paint(where, ion=ion, rev_pot=potential * units.mV)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l2l.errors import OptionError, near
-from l2l.optimizees.swc import REGIONS, branched_soma, read_swc, regions_of
+from l2l.optimizees.morphology import Morphology, grown
+from l2l.optimizees.swc import PARENT, REGIONS, SOMA, read_swc, region_of
 from l2l.space import Fixed, Parameter, ParameterSpace, Real
 
 MECHANISMS: Mapping[str, Sequence[str]] = {"soma": ["hh"], "axon": ["hh"], "dend": ["pas"], "apic": ["pas"]}
@@ -26,6 +27,9 @@ PROPERTIES: Mapping[str, object] = {
 CABLE = {"cm": 1.0, "Ra": 100.0}
 """Capacitance in µF/cm2 and axial resistivity in Ω cm, unless a region has others."""
 
+OTHER: Mapping[str, object] = {"pas.g": {"low": 1e-5, "high": 1e-3, "log": True, "unit": "S/cm2"}, "pas.e": -65.0}
+"""The same in regions of other types, such as `type5`, which have `pas`."""
+
 IONS = ("na", "k", "ca")
 
 
@@ -34,7 +38,8 @@ class Region:
     """What a part of the cell is made of, for one individual.
 
     Args:
-        name: soma, axon, dend or apic.
+        name: soma, axon, dend, apic, or such as type5.
+        kind: The type of its samples in the SWC file.
         mechanisms: Mechanism → its parameters, in the units of the mechanism.
         capacitance: µF/cm2.
         resistivity: Axial, Ω cm.
@@ -42,15 +47,11 @@ class Region:
     """
 
     name: str
+    kind: int
     mechanisms: Mapping[str, Mapping[str, float]]
     capacitance: float
     resistivity: float
     reversal: Mapping[str, float]
-
-    @property
-    def tag(self) -> int:
-        """The type of its samples in the SWC file."""
-        return REGIONS[self.name]
 
 
 class Cell:
@@ -61,6 +62,7 @@ class Cell:
         morphology: An SWC file whose root is the soma.
         mechanisms: Region, or `all` → names of its density mechanisms; None for the usual ones.
         properties: The parameters; a region's own go before those of `all`. None searches the usual ones.
+        types: Such as `type5` → the region to which samples of that type belong, or `parent`.
 
     Raises:
         NotFoundError: The morphology is not there.
@@ -73,28 +75,29 @@ class Cell:
         morphology: Path,
         mechanisms: Mapping[str, Sequence[str]] | None,
         properties: ParameterSpace | None,
+        types: Mapping[str, str] | None = None,
     ) -> None:
         self._owner, self._path = owner, morphology
-        samples = read_swc(morphology)
-        if samples[0].kind != REGIONS["soma"]:
-            raise OptionError(f"{morphology}: expected a soma (type 1) at the root, got type {samples[0].kind}")
-        self.branched_soma = branched_soma(samples)
-        self._regions = regions_of(samples)
+        samples = read_swc(morphology, self._chosen(types or {}))
+        if samples[0].kind != SOMA:
+            place = f"{morphology}:{samples[0].line}"
+            raise OptionError(f"{place}: expected a soma (type 1) at the root, got type {samples[0].kind}")
+        self.morphology: Morphology = grown(samples)
+        self._kinds = {region_of(kind): kind for kind in sorted({one.kind for one in self.morphology.sections})}
         if mechanisms is None:
-            mechanisms = {region: names for region, names in MECHANISMS.items() if region in self._regions}
+            mechanisms = {region: MECHANISMS.get(region, ["pas"]) for region in self._kinds}
         for region in mechanisms:
             self._check_region(region, "mechanisms")
         self._mechanisms = {region: tuple(names) for region, names in mechanisms.items()}
         if properties is None:
-            usual = {name: one for name, one in PROPERTIES.items() if name.partition(".")[0] in self._regions}
-            properties = ParameterSpace.from_dict({"parameters": usual})
+            properties = ParameterSpace.from_dict({"parameters": self._usual()})
         self.space = properties
         self._check_names(properties)
 
     def regions(self, individual: Mapping[str, float]) -> list[Region]:
         """The regions of the cell with the parameters of an individual."""
         found = []
-        for region in self._regions:
+        for region, kind in self._kinds.items():
             mechanisms: dict[str, dict[str, float]] = {
                 name: {} for where in ("all", region) for name in self._mechanisms.get(where, ())
             }
@@ -108,7 +111,7 @@ class Cell:
                             cable[parameter] = float(value)
                         case [place, parameter] if place == where:
                             reversal[parameter[1:]] = float(value)
-            found.append(Region(region, mechanisms, cable["cm"], cable["Ra"], reversal))
+            found.append(Region(region, kind, mechanisms, cable["cm"], cable["Ra"], reversal))
         return found
 
     def check_ion(self, region: Region, ion: str, present: Iterable[str]) -> None:
@@ -119,13 +122,32 @@ class Cell:
                 f"ion {ion!r}; there are {', '.join(region.mechanisms) or 'none'}"
             )
 
+    def _usual(self) -> dict[str, object]:
+        """The parameters of the usual mechanisms, in the regions that the cell has."""
+        usual = {name: one for name, one in PROPERTIES.items() if name.partition(".")[0] in self._kinds}
+        others = [region for region in self._kinds if region not in REGIONS]
+        return usual | {f"{region}.{name}": one for region in others for name, one in OTHER.items()}
+
+    def _chosen(self, types: Mapping[str, str]) -> dict[int, str]:
+        """Type → region, as the user wants them."""
+        place, found = f"{self._owner}: option 'types'", {}
+        for name, region in types.items():
+            kind = _kind_of(name)
+            if kind is None:
+                raise OptionError(f"{place}: expected such as type0 or type5, got {name!r}")
+            if region not in REGIONS and region != PARENT:
+                raise OptionError(f"{place}: {name}: {near(region, [*REGIONS, PARENT], 'region')}")
+            found[kind] = region
+        return found
+
     def _check_region(self, region: str, option: str) -> None:
-        if region not in REGIONS and region != "all":
-            raise OptionError(f"{self._owner}: option {option!r}: {near(region, ['all', *REGIONS], 'region')}")
-        if region not in self._regions and region != "all":
-            raise OptionError(
-                f"{self._owner}: option {option!r}: {self._path} has no {region}; it has {', '.join(self._regions)}"
-            )
+        if region in self._kinds or region == "all":
+            return
+        place = f"{self._owner}: option {option!r}"
+        if region not in REGIONS and _kind_of(region) is None:
+            others = [one for one in self._kinds if one not in REGIONS]
+            raise OptionError(f"{place}: {near(region, ['all', *REGIONS, *others], 'region')}")
+        raise OptionError(f"{place}: {self._path} has no {region}; it has {', '.join(self._kinds)}")
 
     def _check_names(self, space: ParameterSpace) -> None:
         place = f"{self._owner}: option 'properties': {{}}"
@@ -144,6 +166,15 @@ class Cell:
                 raise OptionError(place.format(f"{name!r}: expected a number or a range, got {space[name]!r}"))
             if rest[0] in CABLE and least <= 0.0:
                 raise OptionError(place.format(f"{name!r}: expected more than 0, got {least:g}"))
+
+
+def _kind_of(region: str) -> int | None:
+    """The type that a name such as `type5` says; None of other names, those of regions among them."""
+    digits = region.removeprefix("type")
+    if digits == region or not (digits.isascii() and digits.isdigit()):
+        return None
+    kind = int(digits)
+    return kind if region_of(kind) == region else None
 
 
 def _least(parameter: Parameter) -> float:

@@ -13,19 +13,17 @@ from typing import Literal
 
 import numpy as np
 
-from l2l.errors import Invalid, L2LError, NotFoundError, OptionError, near
+from l2l.errors import Invalid, L2LError, NotFoundError, OptionError
 from l2l.individual import Individual
 from l2l.optimizees.cell import Cell
-from l2l.optimizees.features import FEATURES, Floats, Trace, measured, sample_times
-from l2l.optimizees.simulator import Simulator, check_number, check_step, finite
+from l2l.optimizees.features import FEATURES, Trace, checked, library, measured, unit_of
+from l2l.optimizees.morphology import Floats
+from l2l.optimizees.simulator import Simulator, check_number, check_step, sample_times
 from l2l.space import Fixed, ParameterSpace
 from l2l.values import Minimize, Observable, Outcome, Trial
 
 MISSING = 250.0
 """The error of a feature that the reference shows and the model does not, in standard deviations."""
-
-EXPLODED = 1000.0
-"""No membrane survives it, mV."""
 
 
 class CellFit(Simulator):
@@ -35,17 +33,20 @@ class CellFit(Simulator):
     `fit: features` the fitness `error` is the root mean square, over steps and features, of the differences in units of
     `features`; a feature that the reference shows and the model does not counts 250, one that the reference does not
     show is left out. With `fit: trace` the fitness `distance` is the root mean square difference of the voltages, mV. A
-    simulation that diverges is invalid. Observables are all features, one entry a current, NaN where there is none.
+    simulation that diverges is invalid. Observables are the features, one entry for each current, NaN where the trace
+    does not show it.
 
     Args:
         morphology: An SWC file whose root is the soma; current and recording are in the middle of the soma, at its root
-            where it branches.
-        mechanisms: Region (`soma`, `axon`, `dend`, `apic`, or `all`) → names of its density mechanisms; None for `hh`
-            in soma and axon and `pas` in the dendrites, as far as the morphology has them.
+            where it forks.
+        mechanisms: Region (`soma`, `axon`, `dend`, `apic`, `type5` and so on, or `all`) → names of its density
+            mechanisms; None for `hh` in soma and axon and `pas` elsewhere, as far as the morphology has them.
+        types: Type of samples, `type0` or `type5` → the region to which they belong, or `parent` for that of the sample
+            before. Types that are not named here are regions of their own, called so.
         properties: What the cell's parameters are, a number each or a range to be searched:
             `region.mechanism.parameter`, `region.cm` (µF/cm2), `region.Ra` (Ω cm), `region.ena` (and `ek`, `eca`:
             reversal potentials, mV). A region's own goes before `all`. None searches the conductances of the soma and
-            the dendrites.
+            the leaks elsewhere.
         truth: The searched parameters that make the reference.
         reference: A text file with the reference: a column of times in ms and one of voltages in mV for each current,
             between white space or commas; `#` begins a remark.
@@ -54,8 +55,9 @@ class CellFit(Simulator):
         duration: Length of the step, ms.
         after: Time after it, ms.
         fit: What is compared with the reference.
-        features: Feature → its standard deviation from experiment to experiment, in its own unit; None takes all that
-            the reference shows.
+        features: Feature → its standard deviation from experiment to experiment, in its own unit. There are those of
+            the eFEL library, by its names, and `depolarization_block`. None takes the usual ones that the reference
+            shows.
         separate: One objective for each feature (`AP_amplitude_error`), over all currents, not their mean.
         temperature: °C.
         v_init: Initial voltage, mV.
@@ -76,6 +78,7 @@ class CellFit(Simulator):
         morphology: Path,
         mechanisms: Mapping[str, Sequence[str]] | None = None,
         properties: ParameterSpace | None = None,
+        types: Mapping[str, str] | None = None,
         truth: Mapping[str, float] | None = None,
         reference: Path | None = None,
         currents: Sequence[float] = (-0.1, 0.2, 0.4),
@@ -110,7 +113,7 @@ class CellFit(Simulator):
         self.delay, self.duration, self.length = delay, duration, delay + duration + after
         self.temperature, self.v_init, self.dt, self.every = temperature, v_init, dt, every
         self.max_length = max_length
-        self.cell = Cell(type(self).__name__, morphology, mechanisms, properties)
+        self.cell = Cell(type(self).__name__, morphology, mechanisms, properties, types)
         self.space = self.cell.space
         self._choose_objectives(features, separate)
         self._choose_reference(truth, reference)
@@ -125,8 +128,13 @@ class CellFit(Simulator):
 
     def setup(self) -> None:
         """Start the simulator, and make the reference."""
+        library()
         super().setup()
         self._prepare()
+
+    def version(self) -> str:
+        """The versions of the simulator and of eFEL, which says what features are."""
+        return f"{super().version()}, eFEL {library().__version__}"
 
     @property
     def times(self) -> Floats:
@@ -150,13 +158,13 @@ class CellFit(Simulator):
         trial = Trial(cell)
         self.reset(trial)
         self.set_parameters(cell, trial)
-        return self._checked(cell, trial)
+        return checked(self.voltages(cell, trial))
 
     def measure(self, individual: Individual, trial: Trial) -> Outcome:
         """Simulate the steps and compare them with the reference."""
-        voltages = self._checked(individual, trial)
-        rows = [measured(trace) for trace in self._traces(voltages)]
-        observed = {name: [row[name] for row in rows] for name in FEATURES}
+        voltages = checked(self.voltages(individual, trial))
+        rows = self._measured(voltages)
+        observed = {name: [row[name] for row in rows] for name in self.observables}
         if self.fit == "trace":
             return Outcome(math.sqrt(float(np.mean((voltages - self._reference) ** 2))), observed)
         errors = {name: self._errors(name, np.array(observed[name])) for name in self._targets}
@@ -164,15 +172,10 @@ class CellFit(Simulator):
             return Outcome(tuple(math.sqrt(float(np.mean(one**2))) for one in errors.values()), observed)
         return Outcome(math.sqrt(float(np.mean(np.concatenate(list(errors.values())) ** 2))), observed)
 
-    def _checked(self, individual: Individual, trial: Trial) -> Floats:
-        voltages = finite("voltage", self.voltages(individual, trial))
-        highest = float(np.abs(voltages).max())
-        if highest > EXPLODED:
-            raise Invalid(f"diverged: the voltage reaches {highest:.3g} mV")
-        return voltages
-
-    def _traces(self, voltages: Floats) -> list[Trace]:
-        return [Trace(self.times, one, self.delay, self.delay + self.duration) for one in voltages]
+    def _measured(self, voltages: Floats) -> list[dict[str, float]]:
+        """All features of each trace."""
+        end = self.delay + self.duration
+        return [measured(Trace(self.times, one, self.delay, end), tuple(self.observables)) for one in voltages]
 
     def _errors(self, name: str, found: Floats) -> Floats:
         """Of a feature, in standard deviations, for the currents at which the reference shows it."""
@@ -190,7 +193,7 @@ class CellFit(Simulator):
             except Invalid as invalid:
                 problem = f"the reference that it makes is {invalid.reason}; expected finite voltages: is dt too large?"
                 raise OptionError(f"{type(self).__name__}: option 'truth': {problem}") from None
-        rows = [measured(trace) for trace in self._traces(self._reference)]
+        rows = self._measured(self._reference)
         shown = {name: np.array([row[name] for row in rows]) for name in self.spreads}
         absent = [name for name, values in shown.items() if np.isnan(values).all()]
         if absent and (self._features_given or self.separate):
@@ -239,14 +242,20 @@ class CellFit(Simulator):
             raise OptionError(
                 f"{path}: expected rising times from 0 to {self.times[-1]:g} ms, got {times[0]:g} to {times[-1]:g}"
             )
-        return np.array([np.interp(self.times, times, column) for column in table[:, 1:].T])
+        try:
+            return checked(np.array([np.interp(self.times, times, column) for column in table[:, 1:].T]))
+        except Invalid as invalid:
+            raise OptionError(f"{path}: expected voltages in mV, got a trace that {invalid.reason}") from None
 
     # --- what the options say ---
 
     def _choose_objectives(self, features: Mapping[str, float] | None, separate: bool) -> None:
+        units = {name: one.unit for name, one in FEATURES.items()}
         for name, spread in (features or {}).items():
-            if name not in FEATURES:
-                raise OptionError(f"{type(self).__name__}: option 'features': {near(name, FEATURES, 'feature')}")
+            try:
+                units[name] = unit_of(name)
+            except OptionError as error:
+                raise OptionError(f"{type(self).__name__}: option 'features': {error}") from None
             check_number(self, f"features.{name}", spread, above=0.0)
         self._features_given = features is not None
         self.spreads = dict(features) if features else {name: one.spread for name, one in FEATURES.items()}
@@ -260,4 +269,4 @@ class CellFit(Simulator):
         else:
             self.objectives = (Minimize("error"),)
         shape = (len(self.currents),)
-        self.observables = {name: Observable(shape=shape, unit=one.unit) for name, one in FEATURES.items()}
+        self.observables = {name: Observable(shape=shape, unit=unit) for name, unit in units.items()}

@@ -1,37 +1,35 @@
 """What a voltage trace under a current step shows, as electrophysiologists measure it: spikes, their shape, rest.
 
-The names are those of the eFEL library, and the definitions follow it (W. Van Geit et al. (2016), BluePyOpt: leveraging
-open source software and cloud infrastructure to optimise model parameters in neuroscience, Frontiers in
-Neuroinformatics 10, doi:10.3389/fninf.2016.00017).
+Features are those of the eFEL library with its default settings, by its names: W. Van Geit et al. (2016), BluePyOpt:
+leveraging open source software and cloud infrastructure to optimise model parameters in neuroscience, Frontiers in
+Neuroinformatics 10, doi:10.3389/fninf.2016.00017. A feature with several values, such as one for each spike, counts
+with their mean.
 
-- `spike_count`: how many times the voltage rises through -20 mV during the step.
-- `time_to_first_spike`: from the start of the step to the peak of the first spike.
-- `AP_amplitude`: from the voltage at which a spike begins, where dV/dt first exceeds 10 mV/ms, to its peak.
-- `AP_duration_half_width`: for how long a spike stays above the middle between its beginning and its peak.
-- `AHP_depth`: the trough after a spike, up to the next spike or, after a single one, to the end of the step, above
-  `voltage_base`; negative where it lies below.
-- `ISI_values`: time between the peaks of neighbouring spikes.
-- `voltage_base`: mean voltage in the last tenth of the time before the step, the resting potential.
-- `steady_state_voltage_stimend`: mean voltage in the last tenth of the step, of traces without spikes only.
-
-Peaks are those of the parabola through the highest sample and its neighbours, and thresholds are crossed between two
-samples, so that features are not bound to the sampling grid. Several spikes count with the mean over them.
+One feature is of this module, since eFEL's own `depol_block_bool` does not see a cell that never fires: in a
+`depolarization_block` the voltage stays above -50 mV for half of the step, or for 50 ms where that is shorter.
 """
 
+import copy
 import math
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from l2l.errors import Invalid, OptionError, near
+from l2l.optimizees.morphology import Floats
+from l2l.optimizees.simulator import finite, imported
 
-THRESHOLD = -20.0
-"""A spike rises through it, mV."""
+EXPLODED = 500.0
+"""No membrane survives it, mV: it breaks down at some hundred millivolts."""
 
-ONSET = 10.0
-"""A spike begins where the voltage rises faster, mV/ms."""
+BLOCKED_ABOVE = -50.0
+"""From here up the sodium channels of a cell do not recover, mV; eFEL takes it for cells that do not fire, too."""
+
+BLOCKED_FOR = 50.0
+"""No spike takes so long, ms; eFEL's default for the shortest block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,108 +48,6 @@ class Trace:
     start: float
     end: float
 
-    def mean(self, begin: float, end: float) -> float:
-        """The mean voltage in a window of time; NaN where no sample lies in it."""
-        inside = self.voltages[(self.times >= begin) & (self.times < end)]
-        return float(inside.mean()) if inside.size else math.nan
-
-
-@dataclass(frozen=True, slots=True)
-class Spike:
-    """One action potential.
-
-    Args:
-        time: Of its peak, ms.
-        peak: mV.
-        onset: Voltage at which it begins, mV; NaN where it does not rise fast enough.
-        width: At half its amplitude, ms; NaN where it has no onset or does not come back.
-    """
-
-    time: float
-    peak: float
-    onset: float
-    width: float
-
-
-def sample_times(samples: int, every: float) -> Floats:
-    """The times of samples from 0 on, ms."""
-    return np.asarray(every * np.arange(samples), dtype=np.float64)
-
-
-def spikes_of(trace: Trace) -> list[Spike]:
-    """The action potentials that begin during the step, in order; one that the record cuts off is left out."""
-    above = trace.voltages > THRESHOLD
-    rises = np.flatnonzero(~above[:-1] & above[1:]) + 1
-    falls = np.flatnonzero(above[:-1] & ~above[1:]) + 1
-    found = []
-    for rise in rises[(trace.times[rises] >= trace.start) & (trace.times[rises] < trace.end)]:
-        after = falls[falls > rise]
-        if after.size:
-            found.append(_spike(trace, int(rise), int(after[0])))
-    return found
-
-
-def _spike(trace: Trace, rise: int, fall: int) -> Spike:
-    times, voltages = trace.times, trace.voltages
-    step = float(times[1] - times[0])
-    top = rise + int(np.argmax(voltages[rise:fall]))
-    before, highest, after = (float(one) for one in voltages[top - 1 : top + 2])
-    curvature = before - 2.0 * highest + after
-    shift = 0.5 * (before - after) / curvature if curvature < 0.0 else 0.0
-    peak = highest - 0.25 * (before - after) * shift
-    onset = _onset(voltages[: top + 1], step)
-    return Spike(float(times[top]) + shift * step, peak, onset, step * _width(voltages, top, 0.5 * (onset + peak)))
-
-
-def _onset(rising: Floats, step: float) -> float:
-    """Where the slope of the run-up to a peak, seen from the peak, was last below `ONSET`."""
-    slopes = np.diff(rising) / step
-    slow = np.flatnonzero(slopes < ONSET)
-    slow = slow[slow < int(np.argmax(slopes))] if slopes.size else slow
-    if not slow.size or slopes.max() < ONSET:
-        return math.nan
-    last = int(slow[-1])  # the slope k belongs to the middle between samples k and k + 1
-    place = last + 0.5 + (ONSET - slopes[last]) / (slopes[last + 1] - slopes[last])
-    return float(np.interp(place, np.arange(rising.size), rising))
-
-
-def _width(voltages: Floats, top: int, level: float) -> float:
-    """Samples between the crossings of a level before and after a peak."""
-    if math.isnan(level):
-        return math.nan
-    below = np.flatnonzero(voltages <= level)
-    left, right = below[below < top], below[below > top]
-    if not left.size or not right.size:
-        return math.nan
-    first, last = int(left[-1]), int(right[0])
-    up = first + (level - voltages[first]) / (voltages[first + 1] - voltages[first])
-    down = last - (level - voltages[last]) / (voltages[last - 1] - voltages[last])
-    return float(down - up)
-
-
-def _base(trace: Trace, spikes: list[Spike]) -> float:
-    begin = float(trace.times[0])
-    return trace.mean(trace.start - 0.1 * (trace.start - begin), trace.start)
-
-
-def _steady(trace: Trace, spikes: list[Spike]) -> float:
-    return math.nan if spikes else trace.mean(trace.end - 0.1 * (trace.end - trace.start), trace.end)
-
-
-def _trough(trace: Trace, spikes: list[Spike]) -> float:
-    times = [spike.time for spike in spikes]
-    ends = times[1:] if len(times) > 1 else [trace.end] * len(times)
-    base = _base(trace, spikes)
-    depths = []
-    for begin, end in zip(times, ends, strict=False):
-        between = trace.voltages[(trace.times > begin) & (trace.times < end)]
-        depths.append(float(between.min()) - base if between.size else math.nan)
-    return _mean(depths)
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values) if values else math.nan
-
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -160,39 +56,118 @@ class Feature:
     Args:
         unit: Of it and of its spread.
         spread: What counts as one standard deviation from experiment to experiment unless a user says otherwise.
-        measure: From the trace and its spikes; NaN where the trace does not show it.
     """
 
     unit: str
     spread: float
-    measure: Callable[[Trace, list[Spike]], float]
 
+
+BLOCK = "depolarization_block"
 
 FEATURES: Mapping[str, Feature] = {
-    "spike_count": Feature("", 0.5, lambda trace, spikes: float(len(spikes))),
-    "time_to_first_spike": Feature(
-        "ms", 0.5, lambda trace, spikes: spikes[0].time - trace.start if spikes else math.nan
-    ),
-    "AP_amplitude": Feature("mV", 2.0, lambda trace, spikes: _mean([one.peak - one.onset for one in spikes])),
-    "AP_duration_half_width": Feature("ms", 0.05, lambda trace, spikes: _mean([one.width for one in spikes])),
-    "AHP_depth": Feature("mV", 1.0, _trough),
-    "ISI_values": Feature(
-        "ms", 0.5, lambda trace, spikes: _mean(np.diff([one.time for one in spikes]).tolist()) if spikes else math.nan
-    ),
-    "voltage_base": Feature("mV", 0.5, _base),
-    "steady_state_voltage_stimend": Feature("mV", 0.5, _steady),
+    "spike_count": Feature("", 0.5),
+    "time_to_first_spike": Feature("ms", 0.5),
+    "AP_amplitude": Feature("mV", 2.0),
+    "spike_half_width": Feature("ms", 0.05),
+    "AHP_depth": Feature("mV", 1.0),
+    "all_ISI_values": Feature("ms", 0.5),
+    "voltage_base": Feature("mV", 0.5),
+    "minimum_voltage": Feature("mV", 0.5),
+    BLOCK: Feature("", 0.1),
 }
-"""Name → feature, all there are."""
+"""Name → feature: those that are measured unless a user names others."""
 
 
-def measured(trace: Trace) -> dict[str, float]:
-    """All features of a trace; NaN for those that it does not show.
+def unit_of(name: str) -> str:
+    """The unit of a feature, one of `FEATURES` or any other of eFEL.
+
+    Raises:
+        MissingPart: It is not one of `FEATURES`, and eFEL is not installed.
+        OptionError: There is none of that name; names the near ones.
+    """
+    if name in FEATURES:
+        return FEATURES[name].unit
+    known = library().get_feature_names()
+    if name not in known:
+        raise OptionError(near(name, sorted({*FEATURES, *known}), "feature"))
+    try:
+        unit = str(imported("efel.units", "eFEL", "efel").get_unit(name))
+    except KeyError:  # eFEL does not say the unit of each
+        return ""
+    return "" if unit == "constant" else unit
+
+
+def library() -> Any:
+    """The module of eFEL.
+
+    Raises:
+        MissingPart: It is not installed.
+    """
+    return imported("efel", "eFEL", "efel")
+
+
+def checked(voltages: Floats) -> Floats:
+    """Voltages, if a membrane can have them; eFEL takes a trace that diverged for a silent cell, or a perfect one.
+
+    Raises:
+        Invalid: The simulation diverged.
+    """
+    found = finite("voltage", voltages)
+    highest = float(np.abs(found).max(initial=0.0))
+    if highest > EXPLODED:
+        raise Invalid(f"diverged: the voltage reaches {highest:.3g} mV")
+    return found
+
+
+def measured(trace: Trace, names: Sequence[str] = tuple(FEATURES)) -> dict[str, float]:
+    """Features of a trace; NaN for those that it does not show.
+
+    Args:
+        trace: The voltage and the step.
+        names: Of `FEATURES` or of eFEL.
+
+    Raises:
+        Invalid: The trace is not that of a membrane: a voltage is no number, or far too large.
 
     Example:
         >>> times = np.arange(0.0, 100.0, 0.1)
         >>> flat = Trace(times, np.full(1000, -65.0), start=20.0, end=80.0)
-        >>> measured(flat)["voltage_base"], measured(flat)["spike_count"]
-        (-65.0, 0.0)
+        >>> found = measured(flat)
+        >>> found["voltage_base"], found["spike_count"], found["AP_amplitude"]
+        (-65.0, 0.0, nan)
     """
-    spikes = spikes_of(trace)
-    return {name: feature.measure(trace, spikes) for name, feature in FEATURES.items()}
+    checked(trace.voltages)
+    values = _of_efel(trace, [name for name in names if name != BLOCK])
+    return {name: _blocked(trace) if name == BLOCK else _mean(values[name]) for name in names}
+
+
+def _of_efel(trace: Trace, names: list[str]) -> Mapping[str, Any]:
+    efel = library()
+    step = {"T": trace.times, "V": trace.voltages, "stim_start": [trace.start], "stim_end": [trace.end]}
+    # eFEL keeps its settings for all of a process: what else uses it shall not change what is measured here, nor
+    # find other settings after it.
+    settings = efel.get_settings()
+    before = copy.copy(vars(settings))
+    settings.reset_to_default()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of traces without what a feature is about: its value says so
+            return dict(efel.get_feature_values([step], names, raise_warnings=False)[0])
+    finally:
+        vars(settings).update(before)
+
+
+def _mean(values: Any) -> float:
+    if values is None or not np.size(values):
+        return math.nan
+    mean = float(np.mean(values))
+    return mean if math.isfinite(mean) else math.nan
+
+
+def _blocked(trace: Trace) -> float:
+    """1 where the voltage stays high in the step without a break, else 0."""
+    during = (trace.times >= trace.start) & (trace.times < trace.end)
+    high = np.concatenate([[False], trace.voltages[during] > BLOCKED_ABOVE, [False]])
+    edges = np.flatnonzero(high[1:] != high[:-1])
+    longest = float((edges[1::2] - edges[::2]).max(initial=0)) * float(trace.times[1] - trace.times[0])
+    return float(longest >= min(BLOCKED_FOR, 0.5 * (trace.end - trace.start)))

@@ -17,9 +17,10 @@ import numpy as np
 
 from l2l.errors import OptionError, near
 from l2l.individual import Individual
-from l2l.optimizees.features import Floats, sample_times
+from l2l.optimizees.morphology import Floats, grown
+from l2l.optimizees.neuron_morphology import Grown
 from l2l.optimizees.neuron_state import PARAMETERS, Built, begin, delete, mechanisms, remember, variables
-from l2l.optimizees.simulator import Simulator, check_step, imported
+from l2l.optimizees.simulator import Simulator, check_step, imported, sample_times, sampled
 from l2l.optimizees.swc import read_swc
 from l2l.values import Trial
 
@@ -29,10 +30,10 @@ class NeuronOptimizee(Simulator):
 
     `build` runs once in each process and makes sections, mechanisms and point processes, which are kept. Before each
     trial all that it set is set again: parameters of mechanisms and of point processes, capacitances, axial
-    resistances, reversal potentials, the temperature, the time step and the globals of mechanisms. If sections,
-    discretization, mechanisms or point processes are not those that `build` made, they are deleted and built anew.
-    States begin at `finitialize`. So nothing is carried over between trials; what is beyond sections, such as the
-    weights of NetCons and the contents of Vectors, a model sets in `set_parameters`.
+    resistances, reversal potentials, the temperature, the time step, the settings of CVode and the globals of
+    mechanisms. If sections, discretization, mechanisms or point processes are not those that `build` made, they are
+    deleted and built anew. States begin at `finitialize`. So nothing is carried over between trials; what is beyond
+    sections, such as the weights of NetCons and the contents of Vectors, a model sets in `set_parameters`.
 
     There is one NEURON in a process: models that run in one are kept from disturbing one another in the same way.
     Random123 streams get the trial's seed as their global index. What hoc prints when it fails becomes the text of the
@@ -99,7 +100,6 @@ class NeuronOptimizee(Simulator):
 
     def _rebuild(self) -> None:
         h = self.h
-        h.CVode().active(False)
         begin(h)
         before = set(h.allsec())
         try:
@@ -125,21 +125,16 @@ class NeuronOptimizee(Simulator):
         """The parameters of a density mechanism, without its name at their end."""
         return [name.removesuffix(f"_{mechanism}") for name, _ in variables(self.h, mechanism, PARAMETERS)]
 
-    def load_swc(self, path: Path) -> "Morphology":
-        """The sections of a morphology.
+    def load_swc(self, path: Path) -> Grown:
+        """The sections of the morphology in an SWC file: that which Arbor is given too.
+
+        `l2l.optimizees.morphology` says its rules. A section ends where the cell forks or its type changes.
 
         Raises:
             NotFoundError: There is no such file.
-            OptionError: It does not parse.
+            OptionError: It does not parse, or has no single meaning; names the line.
         """
-        read_swc(path)
-        self.h.load_file("import3d.hoc")  # not before it is needed: it takes 0.1 s
-        cell = Morphology()
-        with contextlib.redirect_stdout(io.StringIO()):  # its remarks on somata
-            reader = self.h.Import3d_SWC_read()
-            reader.input(str(path))
-            self.h.Import3d_GUI(reader, False).instantiate(cell)
-        return cell
+        return Grown(self.h, grown(read_swc(path)))
 
     def run(
         self,
@@ -150,7 +145,10 @@ class NeuronOptimizee(Simulator):
         dt: float = 0.025,
         every: float = 0.1,
     ) -> tuple[Floats, dict[str, Floats]]:
-        """Simulate from `v_init` on, with fixed steps, and record membrane voltages.
+        """Simulate from `v_init` on and record membrane voltages.
+
+        Steps are fixed, unless the model made CVode active: then its variable steps are interpolated by CVode itself.
+        Such steps depend on all sections of the process, also those of other models, unless each cell has its own.
 
         Args:
             duration: Simulated time, ms.
@@ -160,7 +158,8 @@ class NeuronOptimizee(Simulator):
             every: Time between samples, ms; a multiple of the time step.
 
         Returns:
-            The times (samples,) in ms, and for each name the voltages (samples,) in mV.
+            The times (samples,) in ms, from 0 on and below `duration`, and for each name the voltages at these times,
+            (samples,) in mV.
 
         Raises:
             OptionError: The time step does not divide the time between samples.
@@ -168,25 +167,24 @@ class NeuronOptimizee(Simulator):
         samples = check_step(self, duration, dt, every)
         h = self.h
         h.dt = dt
-        recorders = {name: h.Vector().record(segment._ref_v, every) for name, segment in voltages.items()}
-        h.finitialize(v_init)
+        times = sample_times(samples, every)
+        if h.CVode().active():
+            grid = h.Vector(times)
+            interpolated = {name: h.Vector().record(one._ref_v, grid, sec=one.sec) for name, one in voltages.items()}
+            self._advance(v_init, max(duration, float(times[-1])))
+            return times, {name: np.array(recorder) for name, recorder in interpolated.items()}
+        # All steps with their times: the recorder of every so many ms says the times that were asked for.
+        labels = h.Vector().record(h._ref_t)
+        recorders = {name: h.Vector().record(segment._ref_v) for name, segment in voltages.items()}
+        self._advance(v_init, duration)
+        found: dict[str, Floats] = {
+            name: sampled(f"voltage {name!r}", labels, recorder, times, dt) for name, recorder in recorders.items()
+        }
+        return times, found
+
+    def _advance(self, v_init: float, duration: float) -> None:
+        self.h.finitialize(v_init)
         self._contexts.psolve(duration)
-        found: dict[str, Floats] = {name: np.array(recorder)[:samples] for name, recorder in recorders.items()}
-        return sample_times(samples, every), found
-
-
-class Morphology:
-    """The sections of a cell, by region; lists that are empty where a region has none."""
-
-    def __init__(self) -> None:
-        self.soma: list[Any] = []
-        self.axon: list[Any] = []
-        self.dend: list[Any] = []
-        self.apic: list[Any] = []
-        self.all: list[Any] = []
-
-    def __str__(self) -> str:
-        return "cell"  # begins the names of its sections
 
 
 @contextlib.contextmanager

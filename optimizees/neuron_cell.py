@@ -1,6 +1,5 @@
 """A cell in NEURON whose conductances are fitted to its response to current steps."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,9 @@ from l2l.errors import OptionError, near
 from l2l.individual import Individual
 from l2l.optimizees.cell import Region
 from l2l.optimizees.cell_fit import CellFit
-from l2l.optimizees.features import Floats
+from l2l.optimizees.morphology import Floats
 from l2l.optimizees.neuron import NeuronOptimizee
+from l2l.optimizees.neuron_morphology import Grown
 from l2l.values import Trial
 
 
@@ -27,14 +27,12 @@ class NeuronCell(CellFit, NeuronOptimizee):
     """
 
     def build(self) -> None:
-        """Read the morphology, divide it, insert the mechanisms and the current clamp."""
+        """Make the morphology, divide it, insert the mechanisms and the current clamp."""
         h = self.h
         h.celsius = self.temperature
         h.usetable_hh = 0
-        self._tree = self.load_swc(self.morphology)
-        for section in self._tree.all:
-            parts = max(1, math.ceil(section.L / self.max_length))
-            section.nseg = parts + 1 - parts % 2  # odd: then there is a middle
+        self._tree = Grown(h, self.cell.morphology)
+        self._tree.divide(self.max_length)
         for region in self.cell.regions(self.space.default):
             for mechanism, parameters in region.mechanisms.items():
                 for section in self._sections_of(region):
@@ -43,8 +41,8 @@ class NeuronCell(CellFit, NeuronOptimizee):
             present = {one.name() for section in self._sections_of(region)[:1] for one in section(0.5)}
             for ion in region.reversal:
                 self.cell.check_ion(region, ion, {name.removesuffix("_ion") for name in present})
-        soma = self._tree.soma[0]
-        self._middle = soma(0.5 if len(self._tree.soma) == 1 else 0.0)
+        section, along = self.cell.morphology.middle(self.max_length)
+        self._middle = self._tree.all[section](along)
         self._clamp = h.IClamp(self._middle)
         self._clamp.delay, self._clamp.dur = self.delay, self.duration
 
@@ -72,8 +70,7 @@ class NeuronCell(CellFit, NeuronOptimizee):
         return np.array(found)
 
     def _sections_of(self, region: Region) -> list[Any]:
-        sections: list[Any] = getattr(self._tree, region.name)
-        return sections
+        return self._tree.regions[region.name]
 
     def _check_parameters(self, mechanism: str, parameters: Any) -> None:
         known = self.parameters_of(mechanism)

@@ -6,10 +6,17 @@ from typing import Any
 SETTINGS = ("celsius", "dt", "secondorder", "v_init")
 """What holds for all cells of a process, beside the globals of mechanisms."""
 
+INTEGRATOR = (
+    *("use_local_dt", "use_daspk", "atol", "rtol", "minstep", "maxstep", "maxorder", "jacobian", "condition_order"),
+    *("stiff", "active"),
+)
+"""What CVode is told, in the order in which it is set back; it too is one for all cells of a process."""
+
 PARAMETERS, GLOBALS = 1, -1
 """Kinds of variables of a mechanism, as MechanismStandard numbers them."""
 
 _FIRST: dict[str, int | float] = {}
+_FIRST_INTEGRATOR: dict[str, int | float] = {}
 
 
 class Built:
@@ -29,7 +36,7 @@ class Built:
             self._pointers.pset(place, pointer)
         self._pointers.gather(self._values)
         self._resistances = [(section, section.Ra) for section in sections]
-        self._globals = _globals(h)
+        self._globals, self._integrator = _globals(h), _integrator(h)
 
     def restore(self) -> bool:
         """Set all parameters as they were; False where sections, their division or what is in them has changed."""
@@ -40,6 +47,7 @@ class Built:
             if section.Ra != resistance:
                 section.Ra = resistance
         _set_globals(self.h, self._globals)
+        _set_integrator(self.h, self._integrator)
         return True
 
     def delete(self) -> None:
@@ -65,12 +73,14 @@ def remember(h: Any) -> None:
     """Note, once in a process, the settings and globals that NEURON begins with."""
     if not _FIRST:
         _FIRST.update(_globals(h))
+        _FIRST_INTEGRATOR.update(_integrator(h))
 
 
 def begin(h: Any) -> None:
     """Set what all models of a process share as it was before the first of them was built."""
     remember(h)
     _set_globals(h, _FIRST)
+    _set_integrator(h, _FIRST_INTEGRATOR)
 
 
 def delete(sections: list[Any]) -> None:
@@ -92,6 +102,16 @@ def _set_globals(h: Any, values: Mapping[str, int | float]) -> None:
     for name, value in values.items():
         if getattr(h, name) != value:
             setattr(h, name, value)
+
+
+def _integrator(h: Any) -> dict[str, int | float]:
+    return {name: getattr(h.CVode(), name)() for name in INTEGRATOR}
+
+
+def _set_integrator(h: Any, values: Mapping[str, int | float]) -> None:
+    for name, value in values.items():
+        if getattr(h.CVode(), name)() != value:
+            getattr(h.CVode(), name)(value)
 
 
 def mechanisms(h: Any, kind: int) -> list[str]:

@@ -121,18 +121,18 @@ def check_number(
 
 
 def check_step(owner: object, duration: float, dt: float, every: float) -> int:
-    """How many samples a recording has, from time 0 on and without the one at its end; all times in ms.
+    """How many samples a recording has, from time 0 on and without one at its end; all times in ms.
 
     Raises:
         OptionError: A time is not above 0, or the time step does not divide the time between samples.
     """
     for name, time in (("duration", duration), ("dt", dt), ("every", every)):
         check_number(owner, name, time, above=0.0)
-    if abs(every / dt - round(every / dt)) > 1e-6 or every < dt:
+    if not whole_steps(every, dt):
         raise OptionError(
             f"{type(owner).__name__}: expected samples every whole number of steps of {dt} ms, got {every} ms"
         )
-    return max(1, int(duration / every + 1e-9))
+    return max(1, math.ceil(duration / every - 1e-6))
 
 
 def whole_steps(time: float, step: float) -> int | None:
@@ -173,3 +173,44 @@ def check_on_grid(owner: object, name: str, time: float, step: float) -> int:
             f"{below:g} and {below + step:g} ms are the nearest"
         )
     return steps
+
+
+def sample_times(samples: int, every: float) -> NDArray[np.float64]:
+    """The times of samples from 0 on, ms."""
+    return np.asarray(every * np.arange(samples), dtype=np.float64)
+
+
+def sampled(
+    name: str, times: ArrayLike, values: ArrayLike, wanted: NDArray[np.float64], dt: float
+) -> NDArray[np.float64]:
+    """The values of a recording at the times that are wanted, by the times that the simulator says.
+
+    Args:
+        name: What was recorded, for the error.
+        times: (n,), rising, ms: when the simulator took each value.
+        values: (n,).
+        wanted: (m,), rising, ms.
+        dt: Time step, ms.
+
+    Raises:
+        RuntimeError: There is none at one of these times. Nothing is put in its place: the value of the step before
+            may be another one by tens of mV.
+    """
+    labels, found = np.asarray(times, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    if not labels.size:
+        raise RuntimeError(f"recording of {name}: expected {wanted.size} samples, got none")
+    after = np.minimum(np.searchsorted(labels, wanted), labels.size - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(np.abs(labels[before] - wanted) <= np.abs(labels[after] - wanted), before, after)
+    off = np.abs(labels[nearest] - wanted)
+    # Simulators add up their time step, so their times are off by rounding alone: 2e-7 ms after a million steps.
+    if off.max() > _SAME_TIME * dt:
+        worst = int(off.argmax())
+        raise RuntimeError(
+            f"recording of {name}: expected a sample at {wanted[worst]:.9g} ms, the nearest is at "
+            f"{labels[nearest[worst]]:.9g} ms"
+        )
+    return found[nearest]
+
+
+_SAME_TIME = 1e-3  # in time steps

@@ -1,12 +1,16 @@
-"""Morphologies as SWC files: read strictly, before a simulator takes what it can make sense of and drops the rest.
+"""Morphologies as SWC files, read strictly: what has no single meaning is refused with its line.
 
 The format: R. C. Cannon et al. (1998), An on-line archive of reconstructed hippocampal neurons, Journal of Neuroscience
-Methods 84, doi:10.1016/S0165-0270(98)00091-0.
+Methods 84, doi:10.1016/S0165-0270(98)00091-0. Libraries that read it keep no lines for messages, drop where on the
+soma a neurite begins, leave out samples of a cycle, or refuse a type that changes along a branch; so this reads it.
+
+Samples may stand in any order, and ids may have gaps. Columns beyond the seventh are ignored, as are remarks.
 """
 
-import math
+import codecs
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l2l.errors import NotFoundError, OptionError
@@ -14,7 +18,20 @@ from l2l.errors import NotFoundError, OptionError
 REGIONS: Mapping[str, int] = {"soma": 1, "axon": 2, "dend": 3, "apic": 4}
 """Region → the type of its samples in SWC files."""
 
+SOMA = REGIONS["soma"]
+ROOT = -1
+"""What the root has in place of a parent."""
+
+PARENT = "parent"
+"""Stands for the region of the sample's parent."""
+
 COLUMNS = "id, type, x, y, z, radius, parent"
+
+# What `float` of Python takes beyond this, such as 1_000, is a slip in a file of this format.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE | re.ASCII)
+_LARGEST_ID = 2**53  # beyond it a float, as which ids may be written, does not tell neighbours apart
+_LARGEST, _SMALLEST = 1e15, 1e-15  # µm; simulators square lengths in single precision
+_SHOWN = 80  # characters of a line in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +40,11 @@ class Sample:
 
     Args:
         number: Its id.
-        kind: 1 soma, 2 axon, 3 basal dendrite, 4 apical dendrite.
+        kind: 1 soma, 2 axon, 3 basal dendrite, 4 apical dendrite; others as the file's author meant them.
         position: x, y, z in µm.
         radius: µm.
         parent: The id of the sample before it, -1 for the root.
+        line: Where it stands in the file, from 1 on.
     """
 
     number: int
@@ -34,70 +52,139 @@ class Sample:
     position: tuple[float, float, float]
     radius: float
     parent: int
+    line: int
 
 
-def read_swc(path: Path) -> list[Sample]:
-    """The samples of an SWC file, each after its parent.
+def read_swc(path: Path, types: Mapping[int, str] | None = None) -> list[Sample]:
+    """The samples of an SWC file, each after its parent, the root first.
+
+    Args:
+        path: The file.
+        types: Type in the file → the region to which its samples belong, or `parent`: that of the sample's parent.
 
     Raises:
         NotFoundError: The file cannot be read.
         OptionError: Names the line, what was expected and what it says.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        text = _text_of(path)
     except OSError as error:
         raise NotFoundError(f"{path}: expected a readable SWC file, got: {error.strerror}") from None
     samples: dict[int, Sample] = {}
-    for place, line in enumerate(lines, start=1):
-        text = line.partition("#")[0].split()
-        if not text:
-            continue
-        try:
-            sample = _sample(text)
-            _check_place(sample, samples)
-        except ValueError as error:
-            raise OptionError(f"{path}:{place}: {error}") from None
-        samples[sample.number] = sample
+    # Not splitlines: it also splits at characters that a remark in another encoding may contain.
+    for line, words in enumerate((one.partition("#")[0].split() for one in re.split("\r\n|\r|\n", text)), start=1):
+        if words:
+            sample = _parsed(path, line, words)
+            if sample.number in samples:
+                before = samples[sample.number].line
+                raise _refusal(path, line, f"id {sample.number} stands twice, before in line {before}")
+            samples[sample.number] = sample
+    ordered = _from_the_root(path, samples)
+    if types:
+        ordered = _with_types(path, ordered, types)
+    _check_shape(path, ordered)
+    return ordered
+
+
+def region_of(kind: int) -> str:
+    """The region of samples of a type: its name, or `type5` where it has none."""
+    return next((name for name, known in REGIONS.items() if known == kind), f"type{kind}")
+
+
+def _text_of(path: Path) -> str:
+    content = path.read_bytes()
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if content.startswith(mark):
+            return content.decode(encoding, errors="replace")
+    return content.decode("utf-8-sig", errors="replace")  # remarks may be in any encoding, numbers are ASCII
+
+
+def _refusal(path: Path, line: int, problem: str) -> OptionError:
+    return OptionError(f"{path}:{line}: {problem}")
+
+
+def _parsed(path: Path, line: int, words: list[str]) -> Sample:
+    shown = repr(" ".join(words)[:_SHOWN])
+    if len(words) < 7:
+        raise _refusal(path, line, f"expected 7 columns ({COLUMNS}), got {len(words)}: {shown}")
+    if not all(_NUMBER.fullmatch(word) for word in words[:7]):
+        raise _refusal(path, line, f"expected numbers ({COLUMNS}), got {shown}")
+    values = [float(word) for word in words[:7]]
+    x, y, z, radius = values[2:6]
+    # NaN fails both comparisons.
+    if not all(abs(value) < _LARGEST for value in (x, y, z, radius)) or not radius > _SMALLEST:
+        raise _refusal(path, line, f"expected finite coordinates and a radius above 0, got {shown}")
+    whole = [value for value in (values[0], values[1], values[6]) if abs(value) < _LARGEST_ID and value == int(value)]
+    if len(whole) < 3:
+        raise _refusal(path, line, f"expected whole numbers for id, type and parent, got {shown}")
+    number, kind, parent = map(int, whole)
+    if number < 0 or kind < 0:
+        raise _refusal(path, line, f"expected an id and a type of at least 0, got {shown}")
+    return Sample(number, kind, (x, y, z), radius, parent, line)
+
+
+def _from_the_root(path: Path, samples: Mapping[int, Sample]) -> list[Sample]:
+    """All samples, each after its parent; refuses what is not one tree."""
+    roots: list[Sample] = []
+    children: dict[int, list[Sample]] = {number: [] for number in samples}
+    for sample in samples.values():
+        if sample.parent == ROOT:
+            roots.append(sample)
+        elif sample.parent not in samples:
+            problem = f"expected the id of another sample as parent, or -1 for the root, got {sample.parent}"
+            raise _refusal(path, sample.line, problem)
+        else:
+            children[sample.parent].append(sample)
     if not samples:
         raise OptionError(f"{path}: expected lines of {COLUMNS}, got none")
-    return list(samples.values())
+    if len(roots) > 1:
+        problem = f"expected one root (parent -1), this is a second one; the first is in line {roots[0].line}"
+        raise _refusal(path, roots[1].line, f"{problem}. Put each tree into a file of its own")
+    ordered: list[Sample] = []
+    waiting = list(roots)
+    while waiting:
+        sample = waiting.pop()
+        ordered.append(sample)
+        waiting.extend(reversed(children[sample.number]))
+    if len(ordered) < len(samples):
+        reached = {sample.number for sample in ordered}
+        lost = min((sample for sample in samples.values() if sample.number not in reached), key=lambda one: one.line)
+        problem = f"expected parents that lead to a root (parent -1), id {lost.number} is in a cycle, or hangs on one"
+        raise _refusal(path, lost.line, problem)
+    return ordered
 
 
-def regions_of(samples: list[Sample]) -> list[str]:
-    """The regions that a morphology has."""
-    kinds = {sample.kind for sample in samples}
-    return [name for name, kind in REGIONS.items() if kind in kinds]
+def _with_types(path: Path, samples: list[Sample], types: Mapping[int, str]) -> list[Sample]:
+    kinds: dict[int, int] = {}
+    found = []
+    for sample in samples:
+        region = types.get(sample.kind)
+        if region == PARENT:
+            kind = kinds.get(sample.parent, SOMA)
+            if kind == SOMA:
+                problem = f"type {sample.kind} is to be that of its parent, but the parent is the soma"
+                raise _refusal(path, sample.line, f"{problem}; expected a region in the option 'types'")
+        else:
+            kind = sample.kind if region is None else REGIONS[region]
+        kinds[sample.number] = kind
+        found.append(replace(sample, kind=kind))
+    return found
 
 
-def branched_soma(samples: list[Sample]) -> bool:
-    """Whether the soma is more than a single unbranched chain of samples from the root on."""
-    parents = [sample.parent for sample in samples if sample.kind == REGIONS["soma"] and sample.parent != -1]
-    return len(set(parents)) < len(parents)
+def _check_shape(path: Path, samples: list[Sample]) -> None:
+    """Refuse a soma in several pieces, or one that is not at the root, since nobody can say what is between.
 
-
-def _sample(text: list[str]) -> Sample:
-    if len(text) != 7:
-        raise ValueError(f"expected 7 columns ({COLUMNS}), got {len(text)}: {' '.join(text)!r}")
-    try:
-        number, kind, parent = (int(text[column]) for column in (0, 1, 6))
-        x, y, z, radius = (float(one) for one in text[2:6])
-    except ValueError:
-        raise ValueError(f"expected numbers ({COLUMNS}), got {' '.join(text)!r}") from None
-    if not all(map(math.isfinite, (x, y, z, radius))) or radius <= 0.0:
-        raise ValueError(f"expected finite coordinates and a radius above 0, got {' '.join(text)!r}")
-    if kind not in REGIONS.values():
-        known = ", ".join(f"{code} {name}" for name, code in REGIONS.items())
-        raise ValueError(f"expected a type of {known}, got {kind}")
-    return Sample(number, kind, (x, y, z), radius, parent)
-
-
-def _check_place(sample: Sample, before: Mapping[int, Sample]) -> None:
-    if sample.number in before:
-        raise ValueError(f"id {sample.number} stands twice")
-    if sample.parent == -1:
-        if before:
-            raise ValueError("expected one root (parent -1), this is a second one")
-    elif sample.parent not in before:
-        raise ValueError(f"expected a parent that stands further up, got {sample.parent}")
-    elif sample.number <= sample.parent:
-        raise ValueError(f"expected an id above that of its parent, {sample.parent}, got {sample.number}")
+    A cell without a soma needs a length.
+    """
+    root = samples[0]
+    if root.kind != SOMA and all(sample.position == root.position for sample in samples):
+        problem = f"expected a soma, or samples at two places, got one place of {region_of(root.kind)}"
+        raise _refusal(path, root.line, problem)
+    kinds = {sample.number: sample.kind for sample in samples}
+    for sample in samples[1:]:
+        if sample.kind == SOMA and kinds[sample.parent] != SOMA:
+            parent = region_of(kinds[sample.parent])
+            problem = (
+                f"expected a soma (type 1) in one piece from the root on, the parent of this sample is of {parent}"
+            )
+            raise _refusal(path, sample.line, f"{problem}. Give it another type, or make the soma the root")

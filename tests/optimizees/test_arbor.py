@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from l2l.errors import Invalid, MissingPart, OptionError
@@ -159,6 +160,52 @@ def test_a_label_that_does_not_parse_is_a_failed_trial_with_arbors_text(tmp_path
 def test_a_time_step_that_does_not_fit_the_samples_is_refused(dt: float) -> None:
     with pytest.raises(OptionError, match="Sphere: "):
         simulated(Sphere(dt=dt))
+
+
+class Spiking(ArborOptimizee):
+    """A ball that spikes; its trials are recordings."""
+
+    space = ParameterSpace(x=Real(0.0, 1.0))
+
+    def build(self) -> None:
+        self.tree = self.arbor.segment_tree()
+        self.tree.append(self.arbor.mnpos, (-5, 0, 0, 5), (5, 0, 0, 5), tag=1)
+
+    def set_parameters(self, individual: Individual, trial: Trial) -> None:
+        decor = self.arbor.decor().set_property(Vm=-65 * self.units.mV).paint("(all)", self.density("hh"))
+        step = self.arbor.i_clamp(2 * self.units.ms, 100 * self.units.ms, 0.05 * self.units.nA)
+        self.cell = self.arbor.cable_cell(self.tree, decor.place("(root)", step))
+
+    def measure(self, individual: Individual, trial: Trial) -> float:
+        return 0.0
+
+    def recorded(self, duration: float, dt: float, every: float) -> tuple[np.ndarray, np.ndarray]:
+        if not self._ready:
+            self.setup()
+        self.simulate(self.space.default, Trial(self.space.default))
+        times, voltages = self.run(self.cell, duration=duration, voltages={"v": "(root)"}, dt=dt, every=every)
+        return times, voltages["v"][0]
+
+
+@pytest.mark.parametrize(
+    ("dt", "stride"), [(0.1, 3), (0.05, 3), (0.2, 3), (0.1, 7), (0.1 / 7, 7), (0.025, 4), (1 / 30, 3), (0.025, 1)]
+)
+def test_a_sample_is_the_state_at_its_time(dt: float, stride: int) -> None:
+    spiking = Spiking()
+    times, coarse = spiking.recorded(30.0, dt, stride * dt)
+    _, fine = spiking.recorded(30.0, dt, dt)
+    np.testing.assert_array_equal(coarse, fine[::stride])
+    np.testing.assert_array_equal(times, stride * dt * np.arange(times.size))
+    assert times[-1] + stride * dt == pytest.approx(30.0, abs=stride * dt)
+    assert np.ptp(coarse) > 60.0
+
+
+def test_the_last_samples_of_a_recording_that_ends_within_a_step_are_there() -> None:
+    spiking = Spiking()
+    _, whole = spiking.recorded(10.0, 0.1, 0.1)
+    times, part = spiking.recorded(5.01, 0.1, 0.1)
+    assert times[-1] == pytest.approx(5.0)
+    np.testing.assert_array_equal(part, whole[: part.size])
 
 
 def test_a_voltage_that_is_no_number_is_invalid_and_the_next_trial_is_right() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from l2l.errors import Invalid, MissingPart, OptionError
@@ -189,6 +190,85 @@ def test_an_unknown_mechanism_is_named_and_leaves_no_section_behind() -> None:
 def test_a_time_step_that_does_not_fit_the_samples_is_refused(dt: float) -> None:
     with pytest.raises(OptionError, match="Sphere: "):
         simulated(Sphere(dt=dt))
+
+
+class Spiking(NeuronOptimizee):
+    """A ball that spikes; its trials are recordings.
+
+    Args:
+        local: None for fixed steps, else whether variable steps are of each cell.
+    """
+
+    space = ParameterSpace(x=Real(0.0, 1.0))
+
+    def __init__(self, *, local: bool | None = None) -> None:
+        self.local = local
+
+    def build(self) -> None:
+        self.balls = [self.h.Section(name) for name in ("ball", "other")]
+        for ball in self.balls:
+            ball.L = ball.diam = 10.0
+            self.insert(ball, "hh")
+        self.h.usetable_hh = 0
+        self.clamp = self.h.IClamp(self.balls[0](0.5))
+        self.clamp.delay, self.clamp.dur, self.clamp.amp = 2.0, 100.0, 0.05
+        if self.local is not None:
+            self.h.CVode().atol(1e-7)
+            self.h.CVode().active(True)
+            self.h.CVode().use_local_dt(self.local)
+
+    def set_parameters(self, individual: Individual, trial: Trial) -> None:
+        """Has none."""
+
+    def measure(self, individual: Individual, trial: Trial) -> float:
+        return 0.0
+
+    def recorded(self, duration: float, dt: float, every: float) -> tuple[np.ndarray, np.ndarray]:
+        self.simulate(self.space.default, Trial(self.space.default))
+        times, voltages = self.run(duration=duration, voltages={"v": self.balls[0](0.5)}, dt=dt, every=every)
+        return times, voltages["v"]
+
+
+@pytest.mark.parametrize(
+    ("dt", "stride"), [(0.1, 3), (0.05, 3), (0.2, 3), (0.1, 7), (0.1 / 7, 7), (0.025, 4), (1 / 30, 3), (0.025, 1)]
+)
+def test_a_sample_is_the_state_at_its_time(dt: float, stride: int) -> None:
+    spiking = Spiking()
+    times, coarse = spiking.recorded(30.0, dt, stride * dt)
+    _, fine = spiking.recorded(30.0, dt, dt)
+    np.testing.assert_array_equal(coarse, fine[::stride])
+    np.testing.assert_array_equal(times, stride * dt * np.arange(times.size))
+    assert np.ptp(coarse) > 60.0
+
+
+def test_the_last_samples_of_a_recording_that_ends_within_a_step_are_there() -> None:
+    spiking = Spiking()
+    _, whole = spiking.recorded(10.0, 0.1, 0.1)
+    times, part = spiking.recorded(5.01, 0.1, 0.1)
+    assert times[-1] == pytest.approx(5.0)
+    np.testing.assert_array_equal(part, whole[: part.size])
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_variable_steps_are_recorded_at_the_same_times(local: bool) -> None:
+    variable, fixed = Spiking(local=local), Spiking()
+    times, found = variable.recorded(20.0, 0.025, 0.1)
+    np.testing.assert_array_equal(variable.recorded(20.0, 0.025, 0.1)[1], found)
+    _, right = fixed.recorded(20.0, 0.0005, 0.1)
+    assert found.size == times.size == 200
+    assert np.ptp(found) > 60.0
+    # A spike moves by microseconds with fixed steps of 0.5 µs, at up to 200 mV/ms; a sample off by one would be 20 mV.
+    np.testing.assert_allclose(found, right, atol=1.0)
+
+
+def test_the_integrator_of_one_model_is_not_that_of_another() -> None:
+    alone = Spiking().recorded(20.0, 0.025, 0.1)[1]
+    variable, fixed = Spiking(local=True), Spiking()
+    adaptive = variable.recorded(20.0, 0.025, 0.1)[1]
+    for _ in range(2):
+        np.testing.assert_array_equal(fixed.recorded(20.0, 0.025, 0.1)[1], alone)
+        np.testing.assert_array_equal(variable.recorded(20.0, 0.025, 0.1)[1], adaptive)
+    assert not np.array_equal(alone, adaptive)
 
 
 def test_a_torn_down_model_leaves_no_section_behind() -> None:

@@ -46,6 +46,7 @@ def test_a_wrong_name_says_what_there_is() -> None:
         "neuron",
         "tvb",
         "features",
+        "morphology",
     ],
 )
 def test_examples_in_docstrings_are_right(module: str) -> None:
