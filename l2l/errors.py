@@ -76,7 +76,25 @@ class DifferentExperiment(UserError):
 
 
 class ChangedOptimizee(UserError):
-    """The optimizee's fingerprint is not the one that the run began with."""
+    """The optimizee's fingerprint is not the one that the run began with.
+
+    Args:
+        problem: What differs.
+        accept: What goes on all the same, as it can be typed; "" where nothing does.
+        fresh: What begins anew, as it can be typed; "" where nothing does.
+    """
+
+    def __init__(self, problem: str, accept: str = "", fresh: str = "") -> None:
+        self.problem = problem
+        self.accept = accept
+        self.fresh = fresh
+        ways = ["take the change back"]
+        if accept:
+            ways.append(f"go on with {accept}, on your word that the results are the same")
+        if fresh:
+            ways.append(f"begin anew with {fresh}, which keeps the old folder aside")
+        remedy = "; or ".join(ways)
+        super().__init__(f"{problem}\n{remedy[0].upper()}{remedy[1:]}." if accept else problem)
 
 
 class Locked(UserError):

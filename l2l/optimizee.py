@@ -38,7 +38,7 @@ class Optimizee(Plugin, ABC):
     """True: `simulate` starts a program on the ranks of a trial by `trial.launch`. False: where a trial has several
     ranks, each of them simulates it, with the communicator `trial.comm`."""
     depends_on: tuple[str, ...] = ()
-    """Names of further modules and packages whose sources make up the model."""
+    """Names of further modules and packages, files and folders beside its own file, that make up the model."""
 
     def describe(self) -> ParameterSpace:
         """The space, where only an evaluating process can say it; run once there, after `setup`."""
@@ -206,8 +206,8 @@ def optimizee(
         objectives: What it returns; one minimized `fitness` unless given.
         observables: Further results, returned in an `Outcome`.
         stochastic: Whether the trial's seed matters; by default whether the function takes the trial.
-        revision: Stands in for the source file in the fingerprint.
-        depends_on: Names of further modules and packages whose sources make up the model.
+        revision: Stands in for the code in the fingerprint.
+        depends_on: Names of further modules and packages, or files and folders beside its file, that make up the model.
 
     Raises:
         OptionError: The function takes other arguments, or what is declared cannot be used.

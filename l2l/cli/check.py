@@ -11,7 +11,6 @@ from l2l import quantities
 from l2l.cli.budget import Budget
 from l2l.cli.parser import Command
 from l2l.cli.run import change_arguments, changes_of, check_not_read
-from l2l.display.hints import typed
 from l2l.display.output import say
 from l2l.display.tables import aligned, cell, duration
 from l2l.errors import OptionError, UserError
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from l2l.experiment import Experiment
     from l2l.launcher import Description, Launcher
     from l2l.optimizer import Optimizer
+    from l2l.provenance import Fingerprint
     from l2l.space import ParameterSpace
     from l2l.values import Evaluation
 
@@ -51,6 +51,8 @@ def _seconds(text: str) -> float:
 
 def _run(arguments: argparse.Namespace) -> int:
     from l2l import config, registry
+    from l2l.experiment.changes import check_as_loaded
+    from l2l.provenance import fingerprint
 
     if registry.served():
         return 0
@@ -60,13 +62,16 @@ def _run(arguments: argparse.Namespace) -> int:
     _line("optimizer", _plugin_text(experiment, "optimizer"))
     _check_files(experiment)
     _line("folder", _folder_text(experiment))
+    now = fingerprint(experiment.optimizee)
+    check_as_loaded(now, experiment.directory)
+    _line("model", _model_text(now))
     launcher = experiment.launcher_for()
     _check_limits(experiment, launcher)
     slots = _slots(experiment, launcher)
     with _stand_in(experiment, launcher) as evaluating:
         evaluating.start(experiment.optimizee, experiment.resources)
         said = evaluating.describe()
-        _check_unchanged(experiment, said)
+        _check_unchanged(experiment, now, said)
         space = experiment.narrowed(said.space)
         optimizer = experiment.optimizer_for(space)
         for name, text in _report(experiment, optimizer, space, said):
@@ -153,26 +158,34 @@ def _folder_text(experiment: "Experiment") -> str:
     return f"{shown(folder)}: holds this experiment, {further}"
 
 
-def _check_unchanged(experiment: "Experiment", said: "Description") -> None:
+def _check_unchanged(experiment: "Experiment", now: "Fingerprint", said: "Description") -> None:
     """Refuse an optimizee that is not the one with which the run in the folder began."""
     from l2l.cli.folders import begun
+    from l2l.cli.running import retold
     from l2l.errors import ChangedOptimizee
-    from l2l.provenance import fingerprint
+    from l2l.experiment.changes import IN_PYTHON, check_unchanged
     from l2l.trajectory import Trajectory
 
     if not begun(experiment.directory):
         return
-    run, now = Trajectory(experiment.directory), fingerprint(experiment.optimizee)
+    run = Trajectory(experiment.directory)
     if run.fingerprint == now.with_version(said.version):
         return
-    names = sorted({*run.sources, *now.sources})
-    changed = [name for name in names if run.sources.get(name) != now.sources.get(name)]
-    what = f" ({', '.join(changed)})" if changed else ""
-    raise ChangedOptimizee(
-        f"{experiment.directory}: the optimizee has changed since this run began"
-        f"{what}; take another directory, or go on with "
-        f"l2l resume {typed(experiment.directory)} --accept-changes"
-    )
+    try:
+        check_unchanged({"parts": run.parts, "texts": run.texts}, now, experiment.directory)
+        raise ChangedOptimizee(
+            f"{experiment.directory}: the optimizee's version() says another one than when this run began.", *IN_PYTHON
+        )
+    except ChangedOptimizee as error:
+        raise retold(error, "check") from None
+
+
+def _model_text(now: "Fingerprint") -> str:
+    """What counts as the model, a line for each part, and what could not be followed."""
+    lines = [name for name in now.parts if name not in ("name", "options")]
+    lines += [f"installed {name} {version}" for name, version in now.packages.items()]
+    lines += [f"not followed: {note}" for note in now.notes]
+    return "\n".join(lines)
 
 
 def _check_limits(experiment: "Experiment", launcher: "Launcher") -> None:

@@ -37,6 +37,15 @@ def change_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def accept_argument(parser: argparse.ArgumentParser) -> None:
+    """What `run` and `resume` say where the optimizee has changed."""
+    parser.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="go on although the optimizee has changed, on your word that its results are the same",
+    )
+
+
 def changes_of(arguments: argparse.Namespace) -> list[Any]:
     """The changes that flags ask for, in the order in which they count."""
     from l2l.config import Change, parse_change
@@ -81,6 +90,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--repeats", metavar="N", type=whole, help="run it N times, with the seeds s, s+1, …, into D/000, D/001, …"
     )
     change_arguments(parser)
+    accept_argument(parser)
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="begin anew, where the folder holds a run; that one stays aside, as D.before-1 and so on",
+    )
     parser.add_argument(
         "--chain",
         metavar="SCRIPT",
@@ -102,11 +117,12 @@ def _run(arguments: argparse.Namespace) -> int:
     check_not_read(arguments.file, experiment)
     if arguments.chain is not None:
         return _run_chained(experiment, arguments)
+    said = {"accept_changes": arguments.accept_changes, "fresh": arguments.fresh, "command": "run"}
     if arguments.repeats is None:
-        return carry_out(experiment)
+        return carry_out(experiment, **said)
     for number in range(arguments.repeats):
         folder = experiment.directory / f"{number:03d}"
-        code = carry_out(experiment.changed(seed=experiment.seed + number, directory=folder))
+        code = carry_out(experiment.changed(seed=experiment.seed + number, directory=folder), **said)
         if code:
             return code
     return 0
@@ -124,6 +140,8 @@ def _check_chain(arguments: argparse.Namespace) -> None:
         raise OptionError("--chain SCRIPT and --max-jobs N: expected both or none; `l2l submit` writes them")
     if arguments.chain is not None and arguments.repeats is not None:
         raise OptionError("--chain: expected one run, got --repeats; submit each of them by itself")
+    if arguments.chain is not None and arguments.fresh:
+        raise OptionError("--chain: each job goes on with the run, got --fresh, by which each would begin anew")
     if arguments.chain is not None and not arguments.chain.is_file():
         raise OptionError(f"--chain: expected a batch script, but there is no file {arguments.chain}")
 
@@ -137,7 +155,9 @@ def _run_chained(experiment: "Experiment", arguments: argparse.Namespace) -> int
             say(line, flush=True)
 
     folder, script = experiment.directory.absolute(), arguments.chain.absolute()
-    return chained(folder, script, arguments.max_jobs, lambda: carry_out(experiment), told)
+    return chained(
+        folder, script, arguments.max_jobs, lambda: carry_out(experiment, accept_changes=arguments.accept_changes), told
+    )
 
 
 COMMAND = Command(

@@ -1,5 +1,6 @@
 """What `run` and `resume` share: carrying an experiment out, and what is said before and after."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,14 +10,28 @@ from l2l.cli.folders import begun, shown
 from l2l.display.hints import typed
 from l2l.display.output import complain, flush_output, say, unheard
 from l2l.display.progress import watching
+from l2l.errors import ChangedOptimizee
 
 if TYPE_CHECKING:
     from l2l.experiment import Experiment, Progress
     from l2l.trajectory import Trajectory
 
 
-def carry_out(experiment: "Experiment", *, accept_changes: bool = False, adopt: bool = False) -> int:
-    """Run an experiment with its progress shown; returns the exit code."""
+def carry_out(
+    experiment: "Experiment",
+    *,
+    accept_changes: bool = False,
+    adopt: bool = False,
+    fresh: bool = False,
+    command: str = "",
+) -> int:
+    """Run an experiment with its progress shown; returns the exit code.
+
+    Args:
+        experiment: To be run.
+        accept_changes, adopt, fresh: As `Experiment.run` has them.
+        command: What was typed, to say what else can be: "run" or "resume".
+    """
     folder = experiment.directory
     objectives = [one.name for one in experiment.optimizee.objectives]
     begins = False
@@ -32,7 +47,9 @@ def carry_out(experiment: "Experiment", *, accept_changes: bool = False, adopt: 
                         _say(f"note: {remark}")
                 watch(progress)
 
-            trajectory = experiment.run(progress=told, accept_changes=accept_changes, adopt=adopt)
+            trajectory = experiment.run(progress=told, accept_changes=accept_changes, adopt=adopt, fresh=fresh)
+    except ChangedOptimizee as error:
+        raise retold(error, command) from None
     except KeyboardInterrupt as interrupt:
         _stopped(folder, f"stopped by {str(interrupt) or 'Ctrl-C'}")
         return STOPPED
@@ -45,6 +62,24 @@ def carry_out(experiment: "Experiment", *, accept_changes: bool = False, adopt: 
     with unheard(sys.stdout):
         say("\n".join(lines), flush=True)
     return FINISHED if trajectory.succeeded else FAILED
+
+
+def retold(error: "ChangedOptimizee", command: str) -> "ChangedOptimizee":
+    """An error whose remedies are those of the command line, where it was made.
+
+    Args:
+        error: With remedies for a script.
+        command: "run", "resume" or "check".
+    """
+    if not error.accept:
+        return error
+    typed = ["l2l", *sys.argv[1:]] if len(sys.argv) > 1 and sys.argv[1] == command else ["l2l", command, "…"]
+    if command == "check":
+        typed = ["l2l", "run", *typed[2:]]
+    line = shlex.join(typed).replace("'…'", "…")
+    return ChangedOptimizee(
+        error.problem, f"`{line} --accept-changes`", f"`{line} --fresh`" if command != "resume" else ""
+    )
 
 
 def _say(line: str) -> None:

@@ -117,6 +117,8 @@ class _Plain:
         now = time.monotonic()
         if progress.state != self._state:
             self._state = progress.state
+            if progress.state == "starting" and progress.message:
+                self._print(progress.message)
             if progress.state in ("replaying", "validating"):
                 self._print(progress.state)
             if progress.state == "stopping" and progress.message:

@@ -10,7 +10,7 @@ import numpy as np
 from l2l import registry
 from l2l.aggregate import Aggregate, check_aggregate
 from l2l.display.progress import watching
-from l2l.errors import OptionError, near
+from l2l.errors import ChangedOptimizee, OptionError, near
 from l2l.experiment.plan import Keep, OnFailure, Validation
 from l2l.experiment.progress import Watcher
 from l2l.launcher import Launcher
@@ -254,6 +254,7 @@ class Experiment:
         progress: Watcher | Literal["auto"] | None = "auto",
         accept_changes: bool = False,
         adopt: bool = False,
+        fresh: bool = False,
     ) -> "Trajectory":
         """Run to the end, or go on where it stopped; a finished run is returned as it is.
 
@@ -262,6 +263,7 @@ class Experiment:
                 that changes in place on a terminal, else as plain lines; None shows nothing.
             accept_changes: Go on although the optimizee has changed since the run began.
             adopt: In replay, take the archive's individuals also where the optimizer would ask others.
+            fresh: Begin anew, where the folder holds a run; that one stays, as `<folder>.before-1` and so on.
 
         Returns:
             The trajectory; its `finished` is False where a signal or the walltime ended the run.
@@ -276,10 +278,13 @@ class Experiment:
 
         if registry.served():
             sys.exit()
-        if progress != "auto":
-            return lead(self, progress, accept_changes=accept_changes, adopt=adopt)
-        with watching([one.name for one in self.optimizee.objectives], sys.stderr) as watch:
-            return lead(self, watch, accept_changes=accept_changes, adopt=adopt)
+        try:
+            if progress != "auto":
+                return lead(self, progress, accept_changes=accept_changes, adopt=adopt, fresh=fresh)
+            with watching([one.name for one in self.optimizee.objectives], sys.stderr) as watch:
+                return lead(self, watch, accept_changes=accept_changes, adopt=adopt, fresh=fresh)
+        except ChangedOptimizee as error:  # the message says it all: no frame of ours belongs to it
+            raise error.with_traceback(None) from None
 
     def __repr__(self) -> str:
         return f"Experiment({type(self.optimizee).__name__}, {self.optimizer_class.__name__}, {str(self.directory)!r})"

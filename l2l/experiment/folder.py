@@ -66,7 +66,7 @@ def taken_folder(folder: Path) -> Iterator[None]:
         claim_folder(folder)
         yield
     except (UserError, KeyboardInterrupt):
-        if not marked and not _holds_run(folder):
+        if not marked and not holds_run(folder):
             unmark(folder)
         for one in made:
             with suppress(OSError):  # it holds something: a run, or what somebody else has put there meanwhile
@@ -81,7 +81,7 @@ def cleared(folder: Path) -> Iterator[None]:
     try:
         yield
     except (UserError, KeyboardInterrupt):
-        if not _holds_run(folder):
+        if not holds_run(folder):
             for name in {"journal", "logs", "trials", "experiment.yaml"} - before:
                 shutil.rmtree(folder / name, ignore_errors=True)
                 with suppress(OSError):  # most are folders
@@ -131,7 +131,7 @@ def check_folder(folder: Path) -> None:
         return
     foreign = list(_foreign(folder))
     # Another leader may have begun here in this instant; it leaves its mark before anything else.
-    if foreign and not _is_marked(folder) and not _holds_run(folder):
+    if foreign and not _is_marked(folder) and not holds_run(folder):
         named = ", ".join(foreign[:_NAMED]) + (f" and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else "")
         raise UserError(
             f"{folder}: this folder is not of a run of l2l, but holds {named}, which a run would replace or remove; "
@@ -147,7 +147,7 @@ def claim_folder(folder: Path) -> None:
         StorageError: It cannot be written to.
     """
     check_folder(folder)
-    if _is_marked(folder) or _holds_run(folder):
+    if _is_marked(folder) or holds_run(folder):
         return
     try:
         descriptor = open_regular(folder / MARK, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
@@ -187,7 +187,7 @@ def _foreign(folder: Path) -> Iterator[str]:
             yield f"{name}/"
 
 
-def _holds_run(folder: Path) -> bool:
+def holds_run(folder: Path) -> bool:
     """Whether there is a journal or an archive that l2l wrote."""
     return any(_begins_with(path, MAGIC[:7]) for path in files(folder / "journal").values()) or any(
         _is_archive(folder / name) for name in ("trajectory.h5", "trajectory.before.h5")

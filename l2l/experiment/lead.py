@@ -14,6 +14,7 @@ from l2l import document
 from l2l.archive import Archive, records_of
 from l2l.display.hints import typed
 from l2l.errors import ChangedOptimizee, StorageError, UserError
+from l2l.experiment.changes import IN_PYTHON, check_as_loaded, check_unchanged, other_packages, set_aside
 from l2l.experiment.experiment import Experiment
 from l2l.experiment.folder import cleared, taken_folder, unmark
 from l2l.experiment.identity import check_same, resolved
@@ -37,7 +38,9 @@ from l2l.trajectory import Trajectory
 FORMAT = "l2l-trajectory"
 
 
-def lead(experiment: Experiment, watcher: Watcher | None, *, accept_changes: bool, adopt: bool) -> Trajectory:
+def lead(
+    experiment: Experiment, watcher: Watcher | None, *, accept_changes: bool, adopt: bool, fresh: bool = False
+) -> Trajectory:
     """Run an experiment in its folder; see `Experiment.run`."""
     if os.environ.get("L2L_WORKER"):
         raise UserError(
@@ -45,12 +48,16 @@ def lead(experiment: Experiment, watcher: Watcher | None, *, accept_changes: boo
             'guard it with: if __name__ == "__main__":'
         )
     folder = experiment.directory.absolute()
+    print_of = fingerprint(experiment.optimizee)
+    check_as_loaded(print_of, folder)
+    if fresh:
+        set_aside(folder)
     with taken_folder(folder), RunLock(folder), cleared(folder), Interrupts() as interrupts, _one_blas_thread():
-        print_of = fingerprint(experiment.optimizee)
         begun = _begun(folder)
         if begun is not None:
             check_same(experiment, document.parse(begun["experiment"], folder / "experiment.yaml").data, folder)
-            _check_optimizee(begun, print_of, accept_changes, folder)
+            if not accept_changes:
+                check_unchanged(begun, print_of, folder)
             if is_over(experiment, folder):
                 _tidy(folder)
                 return Trajectory(folder)
@@ -79,7 +86,8 @@ def _begun(folder: Path) -> dict[str, Any] | None:
         if kind == "run":
             begun = dict(data)
         elif kind == "segment" and begun is not None:
-            begun |= {"fingerprint": data["fingerprint"], "parts": data["parts"]}
+            begun |= {name: data[name] for name in ("fingerprint", "parts")}
+            begun |= {name: data.get(name, {}) for name in ("texts", "packages")}
     return begun
 
 
@@ -91,16 +99,6 @@ def _records(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield kind, data
     if not some and (folder / "trajectory.h5").exists():
         yield from records_of(folder / "trajectory.h5")
-
-
-def _check_optimizee(begun: dict[str, Any], now: Fingerprint, accept: bool, folder: Path) -> None:
-    differences = now.differences(begun["parts"])
-    if differences and not accept:
-        raise ChangedOptimizee(
-            f"{folder}: the optimizee has changed since this run began ({', '.join(differences)}): what it finds now "
-            "does not go with what it found. Take the change back, begin a new run, or go on with --accept-changes; "
-            'a class can also say itself what counts as a change: revision = "2"'
-        )
 
 
 def is_over(experiment: Experiment, folder: Path) -> bool:
@@ -160,7 +158,7 @@ class _Session:
         """All of it; the reason of its end."""
         experiment = self.experiment
         if self.watcher:
-            self.watcher(Progress("starting"))
+            self.watcher(Progress("starting", message=other_packages(self.begun or {}, self.print_of)))
         with ExitStack() as stack:
             launcher = stack.enter_context(experiment.launcher_for())
             launcher.start(experiment.optimizee, experiment.resources, self.folder)
@@ -221,7 +219,8 @@ class _Session:
         if self.begun and self.begun["fingerprint"] != plan.fingerprint and not accept:
             raise ChangedOptimizee(
                 f"{self.folder}: the optimizee's version() says {said.version!r}, which is another one than when this "
-                "run began: go on where that version is installed, begin a new run, or go on with --accept-changes"
+                "run began.",
+                *IN_PYTHON,
             )
 
     def _restore_journal(self) -> None:
@@ -261,9 +260,12 @@ class _Session:
             {
                 "number": run.segment,
                 **place,
-                "versions": place["versions"] | said.versions,
+                "versions": place["versions"] | dict(self.print_of.packages) | said.versions,
                 "fingerprint": plan.fingerprint,
                 "parts": dict(self.print_of.parts),
+                "texts": dict(self.print_of.texts),
+                "packages": dict(self.print_of.packages),
+                "notes": list(self.print_of.notes),
                 "version": said.version,
                 "experiment": document.dump(data),
             },

@@ -201,6 +201,8 @@ _SEGMENTS: Columns = {
     "command": _TEXT,
     "directory": _TEXT,
     "versions": Column(None, attributes={"meaning": "part → version, JSON"}),
+    "packages": Column(None, attributes={"meaning": "installed packages that the optimizee uses → version, JSON"}),
+    "notes": Column(None, attributes={"meaning": "what of the optimizee could not be followed, JSON"}),
     "commit": _TEXT,
     "dirty": Column(np.dtype(bool), attributes={"meaning": "whether the files differed from the commit"}),
     "fingerprint": _TEXT,

@@ -1,6 +1,6 @@
 """A run, for reading: its tables, its best individuals, its data frames."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +88,10 @@ class Trajectory:
         """Of all segments; several where changes were accepted."""
         self.parts: Mapping[str, str] = dict(last.get("parts") or {})
         """What was fingerprinted ("options", "source my_model.py") → its digest, as of the last segment."""
+        self.texts: Mapping[str, str] = dict(last.get("texts") or {})
+        """What the parts say, as of the last segment ("constant bowl.py:GAIN" → "GAIN = 2.0")."""
+        self.notes: Sequence[str] = list(last.get("notes") or ())
+        """What of the optimizee could not be followed when it was fingerprinted."""
         self.stochastic: bool = layout.run["stochastic"]
         self.steady_state: bool = layout.run["steady_state"]
         self.population: int = layout.run["population"]

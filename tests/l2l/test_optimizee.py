@@ -229,6 +229,7 @@ def test_a_function_can_name_modules_that_it_depends_on() -> None:
 
     made = l2l.optimizee(space=SPACE, depends_on=("statistics",), revision="")(bowl.function)
     assert set(fingerprint(made).sources) == {"test_optimizee.py", "statistics.py"}
+    assert "source statistics.py" in fingerprint(made).parts
     made = l2l.optimizee(space=SPACE, revision="2")(bowl.function)
     assert "revision" in fingerprint(made).parts and not fingerprint(made).sources
 

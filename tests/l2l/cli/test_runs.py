@@ -15,6 +15,7 @@ import pytest
 
 from l2l import Trajectory
 from l2l.cli import main
+from l2l.plugin import FILE_MODULE
 
 QUICK = """\
 optimizee: {name: function, dimension: 2}
@@ -161,16 +162,61 @@ def test_another_experiment_in_the_folder_is_refused(
     assert Path("runs/quick/trajectory.h5").read_bytes() == before
 
 
+def _forget_files() -> None:
+    """Let files be loaded again, as a process of its own does."""
+    for name in [name for name in sys.modules if name.startswith(FILE_MODULE)]:
+        del sys.modules[name]
+
+
 def test_a_changed_optimizee_is_refused_unless_accepted(l2l: Run) -> None:
     Path("changing.py").write_text(MODEL.replace("experiment = ", "unused = "))
     Path("changing.yaml").write_text(QUICK.replace("{name: function, dimension: 2}", '"changing.py:model"'))
     assert l2l("run", "changing.yaml", "--set", "stop.generations=1")[0] == 0
     Path("changing.py").write_text(MODEL.replace("** 2", "** 4").replace("experiment = ", "unused = "))
+    _forget_files()
     more = ["resume", "runs/changing", "--set", "stop.generations=2"]
     code, _, err = l2l(*more)
     assert code == 2
     assert "the optimizee has changed" in err and "changing.py" in err and "--accept-changes" in err
+    assert "-    return" in err and "+    return" in err
     assert l2l(*more, "--accept-changes")[0] == 0
+
+
+def test_a_changed_model_can_begin_anew_beside_the_old_run(l2l: Run) -> None:
+    Path("bowl.py").write_text(MODEL)
+    assert l2l("run", "bowl.py")[0] == 0
+    folder = next(path.parent for path in Path("runs").glob("*/trajectory.h5"))
+    before = (folder / "trajectory.h5").read_bytes()
+    Path("bowl.py").write_text(MODEL.replace("** 2", "** 4"))
+    _forget_files()
+    code, _, err = l2l("run", "bowl.py")
+    assert code == 2 and "--accept-changes" in err and "--fresh" in err
+    assert l2l("run", "bowl.py", "--accept-changes")[0] == 0
+    code, out, _ = l2l("run", "bowl.py", "--fresh")
+    assert code == 0 and "new run in" in out
+    aside = folder.with_name(f"{folder.name}.before-1")
+    assert (aside / "trajectory.h5").read_bytes() == before and (folder / "trajectory.h5").read_bytes() != before
+    assert l2l("run", "bowl.py", "--fresh")[0] == 0
+    assert folder.with_name(f"{folder.name}.before-2").is_dir()
+
+
+def test_beginning_anew_moves_no_folder_of_somebody_elses(l2l: Run) -> None:
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_text("mine")
+    assert l2l("run", "quick.yaml", "--directory", "mine", "--fresh")[0] == 0
+    assert Path("mine/notes.txt").read_text() == "mine" and not Path("mine.before-1").exists()
+
+
+def test_check_lists_what_counts_as_the_model_and_what_cannot_be_followed(l2l: Run) -> None:
+    Path("listed.py").write_text(MODEL.replace("    if", "    eval('1')\n    if", 1))
+    code, out, _ = l2l("check", "listed.py")
+    assert code == 0
+    assert "function listed.py:model" in out and "not followed: listed.py:model: eval(…)" in out
+    assert l2l("run", "listed.py")[0] == 0
+    folder = next(path.parent for path in Path("runs").glob("*/trajectory.h5"))
+    run = Trajectory(folder)
+    assert any("eval" in note for note in run.notes) and "eval" in run.segments["notes"][0]
+    assert run.texts["function listed.py:model"].startswith("@")
 
 
 def test_a_second_leader_is_refused_and_named(l2l: Run) -> None:
@@ -417,15 +463,12 @@ def test_every_archived_trial_reruns_bit_for_bit(finished: Run) -> None:
 
 
 def test_a_rerun_that_differs_says_so(finished: Run) -> None:
-    import l2l.plugin
-
     Path("model.py").write_text(MODEL.replace('individual["x"] ** 2', 'individual["x"] ** 4'))
-    for name in [name for name in sys.modules if name.startswith(l2l.plugin.FILE_MODULE)]:
-        del sys.modules[name]
+    _forget_files()
     best = Trajectory("runs/model").best.number
     code, out, _ = finished("rerun", "runs/model", "--individual", str(best))
     assert code == 1 and "different" in out
-    assert "the optimizee has changed since: source model.py" in out
+    assert "the optimizee has changed since: function model.py:model" in out
 
 
 # --- check ---------------------------------------------------------------------------------------------------------
@@ -464,11 +507,8 @@ def test_check_knows_what_the_folder_holds(finished: Run) -> None:
 
 
 def test_check_finds_a_model_that_has_changed(finished: Run) -> None:
-    import l2l.plugin
-
-    Path("model.py").write_text(MODEL + "# changed\n")
-    for name in [name for name in sys.modules if name.startswith(l2l.plugin.FILE_MODULE)]:
-        del sys.modules[name]
+    Path("model.py").write_text(MODEL.replace("** 2", "** 4"))
+    _forget_files()
     code, _, err = finished("check", "model.py")
     assert code == 2 and "has changed" in err and "model.py" in err and "--accept-changes" in err
 

@@ -185,7 +185,7 @@ def test_a_changed_optimizee_is_refused_unless_accepted(tmp_path: Path) -> None:
     changed.parent.mkdir()
     changed.write_text(text.format(constant=2))
     changes["optimizee"] = f"{changed}:Model"
-    with pytest.raises(ChangedOptimizee, match=r"source model\.py"):
+    with pytest.raises(ChangedOptimizee, match=r"class model\.py:Model"):
         experiment(tmp_path / "run", **changes, stop={"generations": 2}).run()
     found = experiment(tmp_path / "run", **changes, stop={"generations": 2}).run(accept_changes=True)
     assert len(found.generations) == 2
