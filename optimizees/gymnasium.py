@@ -166,7 +166,7 @@ class GymnasiumOptimizee(Simulator):
         check_environment(env, self._gymnasium, f"{self._name}: make_environment()")
         inputs, self._encode = encoder(env.observation_space, self.normalize, self._name)
         outputs, signed, self._decode = decoder(env.action_space, self._name)
-        self._outputs = outputs
+        self._outputs = (outputs,)
         self.space = self.policy.parameters(Interface(inputs, outputs, signed))
         self._threshold = self._threshold_of(env)
         self._simulated_by = [*([] if env.spec is None else [env.spec.id]), *_simulators_of(type(env.unwrapped))]
@@ -286,9 +286,9 @@ class GymnasiumOptimizee(Simulator):
             ContractError: There are not as many outputs as the environment wants.
         """
         outputs = np.asarray(self.policy.act(vector), dtype=np.float64)
-        if outputs.shape != (self._outputs,):
+        if outputs.shape != self._outputs:
             raise ContractError(
-                f"{type(self.policy).__name__}.act(): expected {self._outputs} outputs, got shape {outputs.shape}"
+                f"{type(self.policy).__name__}.act(): expected {self._outputs[0]} outputs, got shape {outputs.shape}"
             )
         if all_finite(outputs):
             return self._decode(outputs)

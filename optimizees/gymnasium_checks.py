@@ -1,8 +1,8 @@
 """What an environment or a policy may not hand over: another interface than Gymnasium's, and numbers that are none."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,7 @@ def check_step(found: Any, env: Any) -> None:
 
 def all_finite(vector: NDArray[np.float64]) -> bool:
     """Whether a vector has neither NaN nor infinite numbers; asked at each step of an environment."""
-    if vector.size < FEW and math.isfinite(sum(vector.tolist())):  # a sum of huge numbers may be infinite
+    if len(vector) < FEW and isfinite(sum(vector.tolist())):  # a sum of huge numbers may be infinite
         return True
     return bool(np.isfinite(vector).all())
 

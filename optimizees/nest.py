@@ -24,6 +24,9 @@ from l2l.values import Trial
 CHUNK = 20.0
 """Milliseconds between two looks at whether the network explodes."""
 
+SAME = 1e-6
+"""Milliseconds by which floats of one time may differ; NEST counts time in steps of at least 0.001 ms."""
+
 RANK_OF_A_JOB = ("PMI_RANK", "PMIX_RANK")
 """Variables by which NEST takes itself for one of several ranks."""
 
@@ -194,7 +197,8 @@ class NestOptimizee(Simulator):
             Invalid: Nothing: "silent".
         """
         events = recorder.events
-        kept = (events["times"] > after) & (events["times"] < self._end)
+        # A time that is computed, such as 2000 · 0.1 ms, may be a float below NEST's own.
+        kept = (events["times"] > after + SAME) & (events["times"] < self._end)
         if not kept.any():
             raise Invalid("silent")
         return events["times"][kept] - after, events["senders"][kept]

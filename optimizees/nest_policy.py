@@ -76,13 +76,12 @@ class SpikingPolicy(Network):
             check_number(self, name, count, least=least)
         check_resolution(self, resolution, most=DELAY)
         check_number(self, "duration", duration, least=resolution)
-        check_on_grid(self, "duration", duration, resolution)
         check_number(self, "memory", memory, least=0.0, most=0.99)
         check_number(self, "strength", strength, above=0.0)
         check_number(self, "noise", noise, least=0.0)
         self.fields, self.hidden, self.population = fields, hidden, population
         self.resolution = resolution
-        self.duration = duration
+        self.duration = check_on_grid(self, "duration", duration, resolution) * resolution
         self.memory, self.strength, self.noise = memory, strength, noise
         self._nest: Any = None
         self._layers: list[tuple[int, int]] = []

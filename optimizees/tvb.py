@@ -69,7 +69,7 @@ class TvbOptimizee(Simulator):
     Times that TVB rounds without a word are refused: a monitor's period that is no whole number of time steps, and BOLD
     with a time step that does not divide 4 ms. Delays are what TVB makes of them, rounded to the nearest time step.
 
-    TVB takes the conduction speed from the connectivity; `Simulator.conduction_speed` has no effect.
+    TVB takes the conduction speed from the connectivity; `Simulator.conduction_speed` has no effect, and is refused.
 
     Example:
         >>> import numpy as np
@@ -282,6 +282,12 @@ class TvbOptimizee(Simulator):
         speed = np.asarray(simulator.connectivity.speed)
         if not (speed > 0.0).all():
             raise Invalid(f"conduction speed: expected above 0 mm/ms, got {speed.min():g}")
+        unused = type(simulator).conduction_speed.default
+        if simulator.conduction_speed != unused:
+            raise OptionError(
+                f"{type(self).__name__}: expected the conduction speed in connectivity.speed, "
+                f"got {simulator.conduction_speed:g} mm/ms in Simulator.conduction_speed, which has no effect in TVB"
+            )
         fit_monitors(type(self).__name__, simulator)
 
 

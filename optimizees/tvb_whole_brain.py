@@ -166,10 +166,16 @@ class WholeBrain(TvbOptimizee):
                 f"WholeBrain: option 'coupling': expected a function with a factor a, such as 'Linear', "
                 f"got {self.parts['coupling']!r}"
             )
+        model = self.make("model", self.parts["model"], self.model_parameters)
+        if self.noise.size not in (1, model.nvar):
+            raise OptionError(
+                f"WholeBrain: option 'noise': expected one number, or {model.nvar}, one for each state variable "
+                f"({', '.join(model.state_variables)}), got {self.noise.size}"
+            )
         noise = self.make("noise", "Additive", {"nsig": self.noise})
         self.simulator = Simulator(
             connectivity=connectivity,
-            model=self.make("model", self.parts["model"], self.model_parameters),
+            model=model,
             coupling=coupling,
             integrator=self.make("integrator", "HeunStochastic", {"dt": self.dt, "noise": noise}),
             monitors=(self.make("monitor", self.parts["monitor"], {"period": self.period}),),

@@ -239,6 +239,15 @@ def test_a_speed_that_gives_no_delays_is_invalid(ring: Callable[..., Ring], spee
         simulated(ring(), speed=speed)
 
 
+def set_where_it_has_no_effect(simulator: Any, individual: Mapping[str, Any]) -> None:
+    simulator.conduction_speed = individual["speed"]
+
+
+def test_a_speed_that_tvb_would_not_use_is_refused(ring: Callable[..., Ring]) -> None:
+    with pytest.raises(OptionError, match=r"speed in connectivity\.speed, got 7 mm/ms in Simulator\.conduction_speed"):
+        simulated(ring(change=set_where_it_has_no_effect), speed=7.0)
+
+
 # --- wrong models ---
 
 

@@ -125,6 +125,10 @@ def test_connections_that_are_all_alike_correlate_with_nothing() -> None:
         ({"coupling": "PreSigmoidal"}, "'coupling': expected a function with a factor a.*got 'PreSigmoidal'"),
         ({"monitor": "Bolt"}, "no monitor 'Bolt'; did you mean 'Bold'"),
         ({"monitor": "GlobalAverage"}, "'monitor': expected one that records all 66 regions.*got 'GlobalAverage'"),
+        (
+            {"noise": [0.1, 0.2, 0.3]},
+            r"'noise': expected one number, or 2, one for each state variable \(V, W\), got 3",
+        ),
         ({"lesioned": ["rBST"]}, "no region 'rBST'; did you mean 'rBSTS'"),
         ({"connectivity": 80}, r"one of tvb-data has \(66, 68, 76, 96, 192\), got 80"),
     ],
