@@ -5,6 +5,7 @@ is text too; PyYAML alone follows YAML 1.1, which has them as text, as false, an
 error.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,7 +61,9 @@ def read(file: Path) -> Document:
         ConfigError: There is none, or it is no YAML text; names the line.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open("rb") as opened:
+            raw = opened.read(LARGEST + 1)
+        text = raw.decode("utf-8")
     except FileNotFoundError:
         raise ConfigError(file, "", "there is no such file") from None
     except IsADirectoryError:
@@ -69,6 +72,10 @@ def read(file: Path) -> Document:
         raise ConfigError(file, "", f"expected a text file in UTF-8, got other bytes at {error.start}") from None
     except OSError as error:
         raise ConfigError(file, "", f"it cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a NUL in its name
+        raise ConfigError(file, "", f"it cannot be read: {error}") from None
+    if len(raw) > LARGEST:
+        raise ConfigError(file, "", f"expected a text of at most {LARGEST:,} bytes, got more; is it the right file?")
     return parse(text, file)
 
 
@@ -91,7 +98,9 @@ def parse(text: str, file: Path) -> Document:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
         raise ConfigError(file, "", f"not YAML: {problem}", mark.line + 1 if mark else None) from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except RecursionError:
+        raise ConfigError(file, "", _TOO_DEEP) from None
+    except yaml.YAMLError as error:
         raise ConfigError(file, "", f"not YAML: {' '.join(str(error).split())}") from None
     return Document(file, data, lines)
 
@@ -114,8 +123,30 @@ def dump(data: Any) -> str:
     return text
 
 
+LARGEST = 64 * 2**20
+"""Bytes of a document. A generation of a million individuals is smaller, and larger texts take minutes to read."""
+DEEPEST = 100
+"""Lists and mappings within each other; experiments need about ten."""
+MOST_REPEATED = 100_000
+"""Values that aliases and merge keys may add to those that are written, or a few lines would fill the memory."""
+_LONGEST_INT = 400
+"""Digits of a whole number; floating-point numbers end at 309."""
+_TOO_DEEP = f"expected at most {DEEPEST} lists and mappings within each other, got more"
+
+
 class _Loader(yaml.SafeLoader):
     """Scalars as the core schema of YAML 1.2 has them."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a node, unless it lies too deep."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise yaml.composer.ComposerError(None, None, _TOO_DEEP, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 class _Dumper(yaml.SafeDumper):
@@ -149,14 +180,31 @@ for _class in (_Loader, _Dumper):
         _class.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"(?:{_pattern})\\Z"), _starts)
 
 
+class _TooLarge(ValueError):
+    """A number that nothing here could use."""
+
+
 def _int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     text = str(loader.construct_scalar(node))
+    if len(text) > _LONGEST_INT:
+        raise _TooLarge(f"expected a whole number of at most {_LONGEST_INT} digits, got {len(text)} of them")
     return int(text, 10) if text.lstrip("+-").isdigit() else int(text, 0)
 
 
 def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
     text = str(loader.construct_scalar(node)).lower()
-    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+    number = float(text.replace(".inf", "inf").replace(".nan", "nan"))
+    if math.isinf(number) and "inf" not in text:
+        raise _TooLarge(f"{_cut(text)} is larger than numbers can be here (about 1.8e308)")
+    return number
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} letters)"
+
+
+_SHOWN = 60
+"""Letters of a value in a message."""
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
@@ -171,8 +219,11 @@ class _Builder:
         self._file = file
         self._lines = lines
         self._around: list[yaml.Node] = []
+        self._known: set[int] = set()
+        self._repeated = 0
 
     def build(self, node: yaml.Node, place: Place) -> Any:
+        self._count(node, place)
         self._lines.setdefault(place, node.start_mark.line + 1)
         if any(node is other for other in self._around):
             raise self._error(node, place, "an alias within what it stands for")
@@ -183,12 +234,35 @@ class _Builder:
             if isinstance(node, yaml.SequenceNode) and node.tag.endswith(":seq"):
                 return [self.build(one, (*place, number)) for number, one in enumerate(node.value)]
             if isinstance(node, yaml.ScalarNode) and node.tag.rpartition(":")[2] in _SCALARS:
-                return self._loader.construct_object(node)
+                return self._scalar(node, place)
+        except _TooLarge as error:
+            raise self._error(node, place, str(error)) from None
         except (ValueError, yaml.constructor.ConstructorError):
-            raise self._error(node, place, f"{node.value!r} is no {node.tag.rpartition(':')[2]}") from None
+            raise self._error(node, place, f"{_cut(repr(node.value))} is no {node.tag.rpartition(':')[2]}") from None
         finally:
             self._around.pop()
         raise self._error(node, place, f"expected plain data, got the tag {node.tag}")
+
+    def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
+        value = self._loader.construct_object(node)
+        if isinstance(value, str):
+            try:
+                value.encode("utf-8", "surrogateescape")  # names of files are any bytes
+            except UnicodeEncodeError:
+                problem = "expected text, got half of a surrogate pair, which is no letter"
+                raise self._error(node, place, problem) from None
+        return value
+
+    def _count(self, node: yaml.Node, place: Place) -> None:
+        """Refuse a text whose aliases make far more of it than is written."""
+        if id(node) not in self._known:
+            self._known.add(id(node))
+            return
+        self._repeated += 1
+        if self._repeated > MOST_REPEATED:
+            raise self._error(
+                node, place, f"aliases (*name) and merge keys (<<) stand for more than {MOST_REPEATED:,} values"
+            )
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         merged: dict[str, Any] = {}

@@ -46,6 +46,10 @@ class OptionError(UserError, ValueError):
     """An option of a plugin or of the experiment is wrong."""
 
 
+_LONGEST = 2000
+"""Letters of a problem: a value that fills screens hides what is wrong with it."""
+
+
 class ConfigError(UserError):
     """An experiment file is wrong.
 
@@ -59,12 +63,14 @@ class ConfigError(UserError):
     def __init__(self, file: str | Path, key: str, problem: str, line: int | None = None) -> None:
         self.file = Path(file)
         self.key = key
-        self.problem = problem
+        self.problem = (
+            problem if len(problem) <= _LONGEST else f"{problem[: _LONGEST // 2]} … {problem[-_LONGEST // 2 :]}"
+        )
         self.line = line
         place = f"{file}:{line}" if line else f"{file}"
         if key:
             place = f"{place}: {key}"
-        super().__init__(f"{place}: {problem}")
+        super().__init__(f"{place}: {self.problem}")
 
 
 class NotFoundError(UserError):

@@ -115,7 +115,10 @@ def _load_reference(kind: Kind, name: str, base: Path | None) -> Any:
         raise NotFoundError(f"{kind} {name!r}: {error}") from None
     except L2LError:
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt as interrupt:  # Ctrl-C, or raised by the file itself: nobody can tell
+        interrupt.add_note(f"{kind} {name!r} was being imported: {reason(interrupt)}")
+        raise
+    except BaseException as error:  # a file may raise whatever it likes
         raise OptionError(f"{kind} {name!r} cannot be imported: {reason(error)}") from error
 
 
@@ -271,7 +274,7 @@ def build(
         raise type(error)(f"{cls.__name__}: {error}") from error
     except L2LError:
         raise
-    except (TypeError, ValueError, KeyError, OSError) as error:
+    except (TypeError, ValueError, KeyError, OSError, ArithmeticError, MemoryError, RecursionError) as error:
         raise OptionError(f"{cls.__name__} refuses its options: {reason(error)}") from error
 
 

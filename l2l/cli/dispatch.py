@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from l2l.cli.parser import Command, WrongUsage, build, parse
 from l2l.display.output import Unwritable, complain, flush_output, silence, unheard
@@ -21,6 +22,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         argv: Without the program's name; that of the process unless given.
     """
     given = list(sys.argv[1:] if argv is None else argv)
+    if not _is_somewhere():  # paths have no meaning then
+        _say("the current folder was removed; go to another one, and give the same command again")
+        return WRONG
     try:
         return _execute(given)
     except WrongUsage as error:
@@ -44,11 +48,27 @@ def run(argv: Sequence[str] | None = None) -> int:
         silence(sys.stdout)
         _say(f"standard output cannot be written: {error.strerror}; make room there, or write to another place")
         return FAILED
+    except MemoryError as error:
+        if "--debug" in given:
+            raise
+        _say(
+            f"there is not enough memory ({str(error) or 'nobody knows for what'}); ask for less, or give the run more"
+        )
+        return FAILED
     except Exception as error:
         if "--debug" in given:
             raise
         _say(_unexpected(error, given))
         return FAILED
+
+
+def _is_somewhere() -> bool:
+    """Whether the current folder is still there."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _execute(given: list[str]) -> int:

@@ -245,7 +245,10 @@ def _from_python(file: Path, changes: list[Change]) -> Experiment:
         module = module_of_file(file)
     except L2LError as error:
         raise ConfigError(file, "", f"{registry.reason(error)}") from error
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"{file} was being imported: {registry.reason(interrupt)}")
+        raise
+    except BaseException as error:  # a file may raise whatever it likes
         raise ConfigError(file, "", f"it cannot be imported: {registry.reason(error)}") from error
     experiment = getattr(module, "experiment", None)
     if not isinstance(experiment, Experiment):

@@ -31,6 +31,11 @@ MAY_CHANGE = ("stop", "launcher", "retries", "on_failure", "max_failures", "keep
 """Arguments that a resumed run may have otherwise, besides the limits of `resources`."""
 
 
+_INDIVIDUAL_BYTES = 500  # measured: an individual with its key and its row in the generation's tables
+_TRIAL_BYTES = 500  # a trial on its way, and what comes back of it
+_LITTLE_MEMORY = 1e9  # bytes that every machine has; below it, nothing is asked
+
+
 class Experiment:
     """The outer loop over an optimizee and an optimizer, into one run folder.
 
@@ -173,11 +178,29 @@ class Experiment:
                 f"{len(objectives)} objectives ({names}), got none"
             )
         self.weight_list(optimizer)
+        self._check_memory(optimizer)
         if optimizer.steady_state and self.seeding == "generation":
             raise OptionError("seeding: 'generation' needs whole generations, but the optimizer runs in steady state")
         if self.validation and not self.optimizee.stochastic:
             raise OptionError(
                 "validate: the optimizee is not stochastic, so that fresh trials would give the same again"
+            )
+
+    def _check_memory(self, optimizer: Optimizer) -> None:
+        """Refuse a generation that no memory holds, before hours were spent on it or the machine begins to swap."""
+        individuals = optimizer.population
+        trials = individuals * self.trials_per_individual
+        needed = individuals * (_INDIVIDUAL_BYTES + 8 * optimizer.space.dimension) + trials * _TRIAL_BYTES
+        if needed < _LITTLE_MEMORY:
+            return
+        import psutil
+
+        there = psutil.virtual_memory().total
+        if needed > there:
+            raise OptionError(
+                f"optimizer: a generation of {individuals:,} individuals with {optimizer.space.dimension:,} values and "
+                f"{trials:,} trials needs about {needed / 1e9:,.3g} GB of memory, and this machine has "
+                f"{there / 1e9:.3g} GB; take fewer"
             )
 
     def weight_list(self, optimizer: Optimizer) -> tuple[float, ...] | None:

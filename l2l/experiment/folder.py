@@ -95,7 +95,11 @@ def check_path(folder: Path) -> None:
     Raises:
         OptionError: It has a NUL, is too long, or leads through a file.
     """
-    if "\0" in str(folder):
+    try:
+        encoded = os.fsencode(folder)
+    except UnicodeEncodeError:
+        raise OptionError(f"directory: expected the path of a folder, got letters that no file has: {folder}") from None
+    if b"\0" in encoded:
         raise OptionError("directory: expected the path of a folder, got one with a NUL character in it")
     for one in (folder, *folder.parents):
         try:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from l2l.errors import OptionError
 from l2l.values import Resources
 
 
@@ -61,3 +62,19 @@ def _quota_v1(folder: Path) -> float | None:
         return None if quota <= 0 else quota / int((folder / "cpu.cfs_period_us").read_text())
     except (OSError, ValueError, ZeroDivisionError):
         return None
+
+
+MOST_WORKERS = 10_000
+"""More than any launcher here feeds; without a limit a slip of the finger fills the machine with processes."""
+
+
+def check_workers(launcher: str, workers: int | None) -> None:
+    """Refuse a number of workers that cannot be; None is as many as fit.
+
+    Raises:
+        OptionError: It is out of range.
+    """
+    if workers is not None and workers < 1:
+        raise OptionError(f"{launcher}: option 'workers': expected at least 1, got {workers}")
+    if workers is not None and workers > MOST_WORKERS:
+        raise OptionError(f"{launcher}: option 'workers': expected at most {MOST_WORKERS:,}, got {workers:,}")

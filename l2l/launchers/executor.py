@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from l2l.errors import OptionError
+from l2l.launchers.cores import check_workers
 from l2l.launchers.errands import Errands
 from l2l.launchers.executors import NAMES, Name, Wish, about, make
 from l2l.launchers.pooled import FedLauncher
@@ -46,8 +47,7 @@ class ExecutorLauncher(FedLauncher):
         workers: int | None = None,
         patience: float | str = 600.0,
     ) -> None:
-        if workers is not None and workers < 1:
-            raise OptionError(f"ExecutorLauncher: option 'workers': expected at least 1, got {workers}")
+        check_workers("ExecutorLauncher", workers)
         super().__init__(patience=patience)
         self._executor = executor
         self._arguments = arguments or {}

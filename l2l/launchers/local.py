@@ -1,7 +1,7 @@
 """The local launcher: the cores of this machine, one persistent process a worker."""
 
 from l2l.errors import OptionError
-from l2l.launchers.cores import crowded, usable_cores
+from l2l.launchers.cores import check_workers, crowded, usable_cores
 from l2l.launchers.gpus import gpus_here
 from l2l.launchers.pooled import PooledLauncher
 from l2l.launchers.ranks import mpiexec
@@ -31,8 +31,7 @@ class LocalLauncher(PooledLauncher):
     launches = True
 
     def __init__(self, *, workers: int | None = None, patience: float | str = 600.0) -> None:
-        if workers is not None and workers < 1:
-            raise OptionError(f"LocalLauncher: option 'workers': expected at least 1, got {workers}")
+        check_workers("LocalLauncher", workers)
         super().__init__(patience=patience)
         self._workers = workers
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from l2l.errors import SpaceError
 from l2l.quantities import scalar, whole_number
 
+MOST_VALUES = 10_000_000
+"""Values of a parameter, 80 MB; designs and covariances take many times more."""
+
 
 def is_number(value: Any) -> bool:
     """Whether it is a number, of Python or NumPy, and no truth value."""
@@ -74,6 +77,9 @@ def shape_of(shape: Any) -> tuple[int, ...]:
     lengths = tuple(0 if isinstance(axis, float) else whole_number(axis) or 0 for axis in axes)
     if any(length < 1 for length in lengths):
         raise SpaceError(f"shape: expected a positive integer or a tuple of them, got {shape!r}")
+    if math.prod(lengths) > MOST_VALUES:
+        memory = f"{math.prod(lengths) * 8 / 1e9:.3g} GB for one individual"
+        raise SpaceError(f"shape: expected at most {MOST_VALUES:,} values, got {shape!r}, which is {memory}")
     return lengths
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from l2l import document
 from l2l.document import dotted, dump, parse, read, write
 from l2l.errors import ConfigError, StorageError
 
@@ -113,3 +114,54 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"absent/some\.yaml"):
         write(tmp_path / "absent" / "some.yaml", {})
+
+
+REPEATED = "a: &a [1, 2, 3]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+
+
+def test_aliases_may_stand_for_so_much_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = parse(REPEATED, FILE).data
+    assert whole["c"] == [[[1, 2, 3]] * 2] * 2
+    monkeypatch.setattr(document, "MOST_REPEATED", 20)
+    with pytest.raises(ConfigError, match=r"some\.yaml:\d: c\[\d\]\[\d\].*: aliases .* more than 20 values"):
+        parse(REPEATED, FILE)
+    monkeypatch.setattr(document, "MOST_REPEATED", 3)
+    with pytest.raises(ConfigError, match="merge keys"):
+        parse("a: &a {x: 1, y: 2}\nb: {<<: *a}\nc: {<<: [*a, *a]}\n", FILE)
+
+
+def test_depth_and_size_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse("[" * 90 + "]" * 90, FILE).data
+    for text in ("[" * 101 + "]" * 101, "{a: " * 101 + "1" + "}" * 101, "- " * 101 + "1"):
+        with pytest.raises(ConfigError, match="at most 100 lists and mappings within each other"):
+            parse(text, FILE)
+    monkeypatch.setattr(document, "LARGEST", 100)
+    (tmp_path / "long.yaml").write_text("a: " + "x" * 100)
+    with pytest.raises(ConfigError, match="at most 100 bytes"):
+        read(tmp_path / "long.yaml")
+
+
+@pytest.mark.parametrize("text", ["&a [*a]", "a: &b {c: *b}", "a: &b {<<: *b}"])
+def test_an_alias_within_what_it_stands_for_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"within what it stands for|recursive"):
+        parse(text, FILE)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("0x" + "f" * 1000, "at most 400 digits, got 1002"),
+        ("9" * 5000, "at most 400 digits, got 5000"),
+        ("1e400", "1e400 is larger than numbers can be"),
+        ('"\\ud800"', "half of a surrogate pair"),
+    ],
+)
+def test_values_that_nothing_could_use_are_refused(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem) as caught:
+        parse(f"seed: {text}", FILE)
+    assert caught.value.key == "seed" and len(str(caught.value)) < 300
+
+
+def test_a_path_of_any_bytes_is_text() -> None:
+    data = {"directory": b"/runs/\xff".decode("utf-8", "surrogateescape")}
+    assert parse(dump(data), FILE).data == data

@@ -131,7 +131,10 @@ def test_the_file_that_is_read_is_never_written(
     assert Path("experiment.yaml").read_text() == TEXT and len([*Path().iterdir()]) == 3
 
 
-@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "/".join(["y" * 200] * 30), "file", "file/below", "dangling"])
+LONG = ["x" * 300, "/".join(["y" * 200] * 30)]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", *LONG, "file", "file/below", "dangling"])
 def test_a_path_that_cannot_be_a_folder_is_an_error_of_the_input(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
