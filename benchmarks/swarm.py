@@ -17,10 +17,10 @@ from typing import Any
 
 from models import SPACE
 
-from l2l.worker.channel import Inbox, Outbox, framed
+from l2l.worker.channel import Inbox, Outbox, pickled
+from l2l.worker.connect import Link, introduced
 from l2l.worker.door import allow_many_files
 from l2l.worker.serve import Hello
-from l2l.worker.station import introduced
 
 TOGETHER = 100
 """Workers of a station, as of a node with so many cores."""
@@ -31,12 +31,13 @@ class Member:
     """A worker.
 
     Args:
-        connection: Its own, to the leader.
+        link: Its own, to the leader.
         number: At its station.
     """
 
-    connection: socket.socket
+    link: Link
     number: int
+    connection: socket.socket = field(init=False)
     inbox: Inbox = field(init=False)
     outbox: Outbox = field(init=False)
     waiting: deque[int] = field(default_factory=deque)
@@ -49,8 +50,8 @@ class Member:
     """When the first of them ends, on the monotonic clock."""
 
     def __post_init__(self) -> None:
-        self.inbox = Inbox(self.connection.fileno())
-        self.outbox = Outbox(self.connection.fileno())
+        self.connection = self.link.connection
+        self.inbox, self.outbox = _channel(self.link)
 
     def take(self, message: Any) -> bool:
         """Take a message; whether a trial begins."""
@@ -65,14 +66,14 @@ class Member:
 
     def finish(self, seconds: float, now: float) -> None:
         """Send the results of all trials that have ended by now; the next one begins when the last ended."""
-        frames = []
+        results = []
         waiting, started, value, number = self.waiting, time.time(), (0.5,), 0
         while waiting and self.due <= now:
             number = waiting.popleft()
-            frames.append(framed((number, started, seconds, 1 << 27, value)))
+            results.append(pickled((number, started, seconds, 1 << 27, value)))
             self.due += seconds
         self.following = (waiting[0] if waiting else number) + 1
-        self.outbox.send(b"".join(frames))
+        self.outbox.send(*results)
 
     def recall(self, before: int) -> int:
         """Give back what has not started; the number of the first trial that is not ours any more."""
@@ -106,13 +107,14 @@ class Swarm:
 
     def _station(self, addresses: list[str], secret: bytes, name: str, places: int) -> None:
         about = {"station": name, "kind": "station", "places": places, "origin": ""}
-        control = introduced(addresses, secret, about)
+        link = introduced(addresses, secret, about)
+        control = link.connection
         members: dict[int, Member] = {}
-        inbox, outbox = Inbox(control.fileno()), Outbox(control.fileno())
+        inbox, outbox = _channel(link)
         self._stations[control.fileno()] = inbox, outbox, members
         self._controls.append(control)
         self._poll.register(control.fileno(), select.EPOLLIN)
-        hello = framed(Hello(name, os.getpid(), "", SPACE.to_dict(), {"python": sys.version.split()[0]}))
+        hello = pickled(Hello(name, os.getpid(), "", SPACE.to_dict(), {"python": sys.version.split()[0]}))
         for number in range(places):
             worker = {"station": name, "kind": "worker", "place": number, "number": number}
             member = members[number] = Member(introduced(addresses, secret, worker), number)
@@ -150,7 +152,7 @@ class Swarm:
                 return True
             if kind == "recall":
                 number, before = rest
-                outbox.send(framed(("recalled", number, members[number].recall(before), before)))
+                outbox.send(pickled(("recalled", number, members[number].recall(before), before)))
         return inbox.closed
 
     def _finish(self) -> None:
@@ -165,6 +167,11 @@ class Swarm:
                 self._stuck.append(member)
             if member.waiting:
                 running.append(member)
+
+
+def _channel(link: Link) -> tuple[Inbox, Outbox]:
+    descriptor = link.connection.fileno()
+    return Inbox(descriptor, link.keys.to_client), Outbox(descriptor, link.keys.to_leader)
 
 
 def _plain(message: Any) -> tuple[Any, ...]:

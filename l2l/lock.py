@@ -126,6 +126,20 @@ _FIELDS: dict[str, type] = {
 _MOST_PIDS = 2**31  # of C's pid_t
 
 
+_held: set[int] = set()
+"""Descriptors of locks that this process has."""
+
+
+def _disinherit() -> None:
+    """Let go of locks in a process that was forked: they would outlive their leader with it."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_disinherit)
+
+
 class RunLock:
     """The right to lead a run; a context manager.
 
@@ -150,6 +164,7 @@ class RunLock:
         try:
             while self._descriptor < 0:
                 self._descriptor = self._attempt()
+            _held.add(self._descriptor)
             _sign(self._descriptor)
         except OSError as error:
             self._close()
@@ -173,9 +188,10 @@ class RunLock:
         self.release()
 
     def _close(self) -> None:
-        if self._descriptor >= 0:
+        if self._descriptor in _held:  # else this is a forked process, which has let go of it
+            _held.discard(self._descriptor)
             os.close(self._descriptor)
-            self._descriptor = -1
+        self._descriptor = -1
 
     def _attempt(self) -> int:
         """A descriptor of the lock file that is ours, or -1 to try again."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from l2l.errors import StorageError, storage_error
 from l2l.trajectory.reading import Busy
+from l2l.trajectory.sharing import closed_for_all
 
 if TYPE_CHECKING:
     import h5py
@@ -37,6 +38,7 @@ def free(path: Path) -> bool:
         raise storage_error(path, "write to", error) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # whoever was forked in between holds nothing
     except BlockingIOError:
         return False
     except OSError as error:
@@ -66,7 +68,7 @@ def for_writing(path: Path, mode: str) -> Iterator["h5py.File"]:
         if "already open" in str(error):
             raise Busy(str(path)) from None
         raise
-    with file:
+    with closed_for_all(file):
         yield file
 
 

@@ -11,7 +11,7 @@ from l2l.errors import ChangedOptimizee, LauncherError, UserError
 from l2l.launchers.executors import Made, drop
 from l2l.values import Evaluation, Failure, Status, Trial
 from l2l.worker.batch import Forms, Sizing, row_of
-from l2l.worker.door import machine
+from l2l.worker.connect import machine
 from l2l.worker.errand import Answer, Errand, Run, carry_out
 from l2l.worker.feed import Feed, Key, key
 from l2l.worker.leash import Leash

@@ -3,17 +3,16 @@
 import contextlib
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from l2l.errors import LauncherError, MissingPart, OptionError
 from l2l.launchers.cores import usable_cores
+from l2l.worker import temporary
 from l2l.worker.guardian import MARKER, Guardian
 from l2l.worker.leash import end_with_parent
 
@@ -252,7 +251,7 @@ class _Engines:
 
     def __init__(self, ipyparallel: Any, wish: Wish) -> None:
         config = import_module("traitlets.config").Config()
-        self._profile = Path(tempfile.mkdtemp(prefix="l2l-ipython-"))
+        self._profile = temporary.folder("ipython")
         marker = os.environ.get(MARKER, "") + uuid.uuid4().hex
         self._guardian = Guardian(f"{marker}/")
         config.BaseLauncher.environment = {MARKER: f"{marker}/", "IPYTHONDIR": str(self._profile / "ipython")}

@@ -2,7 +2,6 @@
 
 import math
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from l2l.optimizee import Optimizee
 from l2l.quantities import duration
 from l2l.space import ParameterSpace
 from l2l.values import Evaluation, Resources, Trial
+from l2l.worker import temporary
 from l2l.worker.guardian import MARKER, Guardian, end_all
 from l2l.worker.package import Terms
 from l2l.worker.process import environment_of
@@ -161,7 +161,7 @@ class JubeLauncher(Launcher):
 
     def _run_folder(self, folder: Path | None) -> Path:
         if folder is None:
-            self._temporary = folder = Path(tempfile.mkdtemp(prefix="l2l-jube-"))
+            self._temporary = folder = temporary.folder("jube")
         wrong = [one for one in '"$`\\\n' if one in str(folder.absolute())]
         if wrong:
             raise LauncherError(f"{folder}: JUBE works in no folder with {wrong[0]!r} in its name: choose another")

@@ -8,6 +8,7 @@ import atexit
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,7 +19,7 @@ from l2l.launchers.gpus import gpus_here
 from l2l.launchers.outpost import Call
 from l2l.launchers.pooled import PooledLauncher
 from l2l.values import Resources
-from l2l.worker.door import machine
+from l2l.worker.connect import machine
 from l2l.worker.fleet import Fleet
 from l2l.worker.group import received, serve_together
 from l2l.worker.plan import Plan
@@ -31,6 +32,8 @@ _CALL, _HOST, _GPUS = 4321, 4322, 4323
 _WHICH_GPUS = "gpus"
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
 _LONGEST_NAP = 0.02
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
+"""Seconds until a rank that was cut off from the leader comes back to it, longer each time."""
 
 
 class MPILauncher(PooledLauncher):
@@ -169,10 +172,23 @@ def _shares(world: "Intracomm", working: range, each: int) -> dict[int, list[str
 def _work(world: "Intracomm", call: Call, gpus: list[str] | None) -> None:
     """Serve in one run, alone or with the other ranks of a group, with a share of the GPUs."""
     if call.ranks == 1:
-        Station(call.addresses, call.secret, gpus=gpus).serve()
+        _serve_alone(call, gpus)
         return
     with _only(gpus):
         _work_together(world, call)
+
+
+def _serve_alone(call: Call, gpus: list[str] | None) -> None:
+    """Serve until the leader says that it is over, once more where somebody cut us off from it."""
+    over, pause = Station(call.addresses, call.secret, gpus=gpus).serve(), _FIRST_PAUSE
+    while not over:
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+        try:
+            station = Station(call.addresses, call.secret, gpus=gpus)
+        except LauncherError:
+            return  # it is gone
+        over = station.serve()
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What launchers share that feed a pool of workers of their own."""
 
 import shutil
-import tempfile
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from l2l.optimizee import Optimizee
 from l2l.quantities import duration
 from l2l.space import ParameterSpace
 from l2l.values import Evaluation, Resources, Trial
+from l2l.worker import temporary
 from l2l.worker.feed import Feed
 from l2l.worker.plan import Plan
 from l2l.worker.pool import Pool
@@ -61,7 +61,7 @@ class FedLauncher(Launcher):
 
     def _logs(self, folder: Path | None) -> Path:
         if folder is None:
-            self._temporary = Path(tempfile.mkdtemp(prefix="l2l-logs-"))
+            self._temporary = temporary.folder("logs")
             return self._temporary
         logs = folder / "logs"
         try:

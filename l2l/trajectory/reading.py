@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from l2l.errors import NotFoundError, StorageError, storage_error
 from l2l.journal import records_in
 from l2l.schema import FORMAT, VERSION, Column, Layout, Ragged, Values
+from l2l.trajectory.sharing import closed_for_all
 
 if TYPE_CHECKING:
     import h5py
@@ -63,7 +64,7 @@ def opened(path: Path, patience: float = PATIENCE) -> Iterator["h5py.File"]:
     """
     file = _open(path, time.monotonic() + patience)
     try:
-        with file:
+        with closed_for_all(file):
             _check(file, path)
             yield file
     except _DAMAGE as error:

@@ -1,7 +1,7 @@
 """A worker that is a child of this process."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from l2l.values import Trial
@@ -18,14 +18,14 @@ class Child(Worker):
     Args:
         slot: Which of the launcher's workers it is, from 0.
         log: What it writes.
-        start: The framed messages that it is told first.
+        start: The pickled messages that it is told first.
         forms: Of all trials of this leader.
         marker: That the process and all that it starts carry, `<leader>/<worker>/`.
         environment: Of the process.
     """
 
     def __init__(
-        self, slot: int, log: Path, *, start: bytes, forms: Forms, marker: str, environment: Mapping[str, str]
+        self, slot: int, log: Path, *, start: Sequence[bytes], forms: Forms, marker: str, environment: Mapping[str, str]
     ) -> None:
         reading, their_writing = pipe()
         their_reading, writing = pipe()

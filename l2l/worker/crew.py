@@ -130,7 +130,7 @@ class LocalCrew(Crew):
             self._look_due = time.monotonic() + _LOOK
             for child in self.workers:
                 if child.withholds():
-                    child.inbox.closed = child.inbox.refused = True
+                    child.inbox.refuse("a message began that has no end")
                     self._spoilt.append(child)
 
     def lost(self) -> list[Worker]:

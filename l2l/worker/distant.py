@@ -2,18 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from l2l.values import Status, Trial
 from l2l.worker.batch import Forms
 from l2l.worker.board import Running
 from l2l.worker.channel import Inbox, Outbox
+from l2l.worker.handshake import Keys
 from l2l.worker.process import Verdict
 from l2l.worker.worker import Worker
 
-LARGEST = 1 << 30
-"""Bytes of a message from elsewhere at most."""
 NOTHING, WHATEVER = -1, -2
 """In place of a trial's number: none ran; the first whose result is not here."""
 
@@ -51,21 +50,34 @@ class Distant(Worker):
     Args:
         slot: Which of the launcher's workers it is, from 0.
         descriptor: Of the socket, which does not block.
-        start: The framed messages that it is told first.
+        keys: Of the connection.
+        start: The pickled messages that it is told first.
         forms: Of all trials of this leader.
         ask: Sends a recall to its station: "no trial of a lower number than this is to start".
+        here: Whether nobody but processes of ours on this machine can have written what came.
     """
 
-    def __init__(self, slot: int, descriptor: int, *, start: bytes, forms: Forms, ask: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        slot: int,
+        descriptor: int,
+        *,
+        keys: Keys,
+        start: Sequence[bytes],
+        forms: Forms,
+        ask: Callable[[int], None],
+        here: bool,
+    ) -> None:
         self._ask = ask
+        self.here = here
         self.began = time.monotonic()
         self._recalled = 0
         self._asked = False
         self._since = time.monotonic()
         self._at = -1
         self.death: Death | None = None
-        inbox = Inbox(descriptor, LARGEST)
-        super().__init__(slot, forms=forms, inbox=inbox, outbox=Outbox(descriptor), start=start)
+        inbox, outbox = Inbox(descriptor, keys.to_leader), Outbox(descriptor, keys.to_client)
+        super().__init__(slot, forms=forms, inbox=inbox, outbox=outbox, start=start)
 
     @property
     def pid(self) -> int:

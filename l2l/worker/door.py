@@ -1,25 +1,30 @@
 """Where processes elsewhere connect to the leader, and prove themselves before it listens to them."""
 
 import contextlib
-import platform
 import selectors
 import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from l2l.errors import LauncherError
-from l2l.worker.handshake import Challenge, new_secret
+from l2l.worker.connect import same_user, unix_address
+from l2l.worker.handshake import Challenge, Keys, new_secret
+from l2l.worker.temporary import socket_folder, socket_in
 
 _PATIENCE = 10.0
 """Seconds that a client has to prove itself."""
 _STRANGERS = 1 << 14
 """Clients that may be about to prove themselves at once, and no more than take half of the files that may be open."""
+_AT_ONCE = 16
+"""Clients that are let in before the leader looks after its workers again."""
+_SHARE = 0.2
+"""Of the leader's time, what those may take who then do not prove themselves."""
+_ALLOWANCE = 0.05
+"""Seconds that they may take at once, before their share counts."""
 
-Admit = Callable[[socket.socket, Mapping[str, Any]], None]
+Admit = Callable[[socket.socket, Mapping[str, Any], Keys], None]
 
 
 class Door:
@@ -27,8 +32,8 @@ class Door:
 
     Args:
         selector: That is looked at; what it says is ready is to be called with its file object.
-        admit: Takes a client's connection, and what it says of itself, once that is proved; raises OSError, ValueError,
-            KeyError or TypeError to turn it away.
+        admit: Takes a client's connection, what it says of itself and the keys of what follows, once that is proved;
+            raises OSError, ValueError, KeyError or TypeError to turn it away.
         everywhere: Whether to listen to other machines; else a socket file of this one is all.
 
     Raises:
@@ -38,29 +43,42 @@ class Door:
     def __init__(self, selector: selectors.BaseSelector, admit: Admit, *, everywhere: bool) -> None:
         self.secret = new_secret()
         self.addresses: list[str] = []
-        self._selector = selector
+        self._outer = selector
+        # Strangers and listeners have a selector of their own, so that one step keeps all of them waiting.
+        self._selector = selectors.DefaultSelector()
         self._admit = admit
         self._strangers: dict[_Stranger, None] = {}
+        self._crowds: dict[str, dict[_Stranger, None]] = {}
         self._listeners: list[socket.socket] = []
-        self._folder = Path(tempfile.mkdtemp(prefix="l2l-"))  # which only we can enter
+        self._folder = socket_folder()
         self._most = min(_STRANGERS, allow_many_files() // 2)
+        self._open = False
+        self._spent, self._counted = 0.0, time.monotonic()
         try:
             self._listen(everywhere)
+            self._admitting(True)
         except OSError as error:
             self.close()
-            raise LauncherError(f"we cannot listen for workers: {error}") from error
+            raise LauncherError(
+                f"we cannot listen for workers, neither by a socket file in TMPDIR, /run/user or /tmp nor at a port: "
+                f"{error}; set TMPDIR to a folder that may be written to"
+            ) from error
 
     def _listen(self, everywhere: bool) -> None:
-        path = str(self._folder / "leader")
-        local = socket.socket(socket.AF_UNIX)
-        self._listeners.append(local)
-        local.bind(path)
-        self.addresses.append(f"unix:{path}")
-        if everywhere:
-            remote = socket.create_server(("", 0), backlog=4096)
+        if self._folder is not None:
+            local = socket.socket(socket.AF_UNIX)
+            self._listeners.append(local)
+            try:
+                local.bind(str(socket_in(self._folder)))
+                self.addresses.append(unix_address(socket_in(self._folder)))
+            except OSError:  # a file system without sockets, or without room
+                self._listeners.pop().close()
+        if everywhere or not self.addresses:
+            # without a place for socket files, a port that this machine alone reaches serves as well
+            remote = socket.create_server(("" if everywhere else "127.0.0.1", 0), backlog=4096)
             self._listeners.append(remote)
             port = remote.getsockname()[1]
-            self.addresses += [f"{host}:{port}" for host in _our_names()]
+            self.addresses += [f"{host}:{port}" for host in (_our_names() if everywhere else ["127.0.0.1"])]
         for one in self._listeners:
             one.listen(4096)
             one.setblocking(False)
@@ -68,71 +86,136 @@ class Door:
 
     @property
     def crowded(self) -> bool:
-        """Whether somebody is about to prove himself, so that `check` is to be called each second."""
-        return bool(self._strangers)
+        """Whether somebody is about to prove himself or has to wait, so that `check` is to be called each second."""
+        return bool(self._strangers) or not self._open
+
+    @property
+    def rest(self) -> float:
+        """Seconds until strangers may take our time again; 0.0 where they may now."""
+        return 0.0 if self._open else max(0.0, (self._owed() - _ALLOWANCE) / _SHARE)
 
     def check(self) -> None:
-        """Turn away those who took too long."""
+        """Turn away those who took too long, and let others in again after a rest."""
         now = time.monotonic()
         for stranger in [one for one in self._strangers if now - one.since > _PATIENCE]:
             self._refuse(stranger)
+        if self._listeners and not self._open and not self.rest:
+            self._admitting(True)
 
     def close(self) -> None:
         """Listen no more, and turn away all who have not proved themselves."""
         for stranger in list(self._strangers):
             self._refuse(stranger)
+        self._admitting(False)
         for one in self._listeners:
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(one)
             one.close()
         self._listeners.clear()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._selector.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _admitting(self, wanted: bool) -> None:
+        """Let the outer selector tell of strangers, or not."""
+        if wanted and not self._open:
+            self._outer.register(self._selector, selectors.EVENT_READ, self._turn)
+        elif self._open and not wanted:
+            with contextlib.suppress(KeyError, ValueError):
+                self._outer.unregister(self._selector)
+        self._open = wanted
+
+    def _owed(self) -> float:
+        """Seconds that those who were refused took of late, less their share of the time since."""
+        now = time.monotonic()
+        self._spent = max(0.0, self._spent - _SHARE * (now - self._counted))
+        self._counted = now
+        return self._spent
+
+    def _turn(self, _: Any) -> None:
+        """Look after strangers for a moment, and not again for a while where they take too much of our time."""
+        for key, _events in self._selector.select(0.0)[: 4 * _AT_ONCE]:
+            key.data(key.fileobj)
+        if self._owed() > _ALLOWANCE:
+            self._admitting(False)
 
     def _accept(self, listener: socket.socket) -> None:
-        while True:
+        for _ in range(_AT_ONCE):
+            begin = time.monotonic()
             try:
-                connection, _ = listener.accept()
+                connection, where = listener.accept()
             except OSError:
                 return
+            if connection.family == socket.AF_UNIX and not same_user(connection):
+                connection.close()
+                continue
             if len(self._strangers) >= self._most:
-                self._refuse(next(iter(self._strangers)))
-            stranger = _Stranger(connection, self.secret)
+                # of those who come from where most come from: others are not crowded out by them
+                crowd = max(self._crowds.values(), key=len)
+                self._refuse(next(iter(crowd)))
+            stranger = _Stranger(connection, self.secret, where[0] if isinstance(where, tuple) else "")
             self._strangers[stranger] = None
+            self._crowds.setdefault(stranger.origin, {})[stranger] = None
             self._selector.register(connection, selectors.EVENT_READ, self._hear(stranger))
+            stranger.took += time.monotonic() - begin
 
     def _hear(self, stranger: "_Stranger") -> Callable[[Any], None]:
         def ready(_: Any) -> None:
+            begin = time.monotonic()
             try:
                 said = stranger.hear()
                 if said is not None:
                     self._selector.unregister(stranger.connection)
-                    del self._strangers[stranger]
-                    self._admit(stranger.connection, said)
+                    self._forget(stranger)
+                    self._admit(stranger.connection, said, stranger.keys)
             except (OSError, ValueError, KeyError, TypeError):
                 self._refuse(stranger)
+                self._spent += time.monotonic() - begin
+            else:
+                stranger.took += time.monotonic() - begin
 
         return ready
 
-    def _refuse(self, stranger: "_Stranger") -> None:
+    def _forget(self, stranger: "_Stranger") -> None:
         self._strangers.pop(stranger, None)
+        crowd = self._crowds.get(stranger.origin, {})
+        crowd.pop(stranger, None)
+        if not crowd:
+            self._crowds.pop(stranger.origin, None)
+
+    def _refuse(self, stranger: "_Stranger") -> None:
+        begin = time.monotonic()
+        self._forget(stranger)
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(stranger.connection)
         stranger.connection.close()
+        self._spent += stranger.took + time.monotonic() - begin
 
 
 class _Stranger:
-    """A client that has not proved itself."""
+    """A client that has not proved itself.
 
-    def __init__(self, connection: socket.socket, secret: bytes) -> None:
+    Args:
+        connection: Just accepted.
+        secret: That it must have.
+        origin: The machine from which it comes; "" for ours.
+    """
+
+    def __init__(self, connection: socket.socket, secret: bytes, origin: str) -> None:
         self.connection = connection
+        self.origin = origin
         self.since = time.monotonic()
+        self.took = 0.0
+        """Seconds of the leader's time."""
         self._challenge = Challenge(secret)
         connection.setblocking(False)
-        if connection.family != socket.AF_UNIX:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         with contextlib.suppress(OSError):
             connection.send(self._challenge.greeting)
+
+    @property
+    def keys(self) -> Keys:
+        """Of what follows, once it has proved itself."""
+        return self._challenge.keys
 
     def hear(self) -> dict[str, Any] | None:
         """What it says of itself, once that is proved.
@@ -145,14 +228,11 @@ class _Stranger:
             raise ValueError("it is gone")
         said = self._challenge.take(data)
         if said is not None:
+            if self.connection.family != socket.AF_UNIX:
+                self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self.connection.send(self._challenge.answer)
         return said
-
-
-def machine() -> str:
-    """This machine, with its temporary folder: two containers on one have no socket files in common."""
-    temporary = Path(tempfile.gettempdir()).stat()
-    return f"{platform.node()} {temporary.st_dev} {temporary.st_ino}"
 
 
 def _our_names() -> list[str]:

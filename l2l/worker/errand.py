@@ -13,7 +13,6 @@ import platform
 import queue
 import shutil
 import socket
-import tempfile
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,18 +23,20 @@ from typing import Literal
 
 from l2l.errors import ChangedOptimizee, L2LError, LauncherError, OptionError, UserError
 from l2l.values import Evaluation
+from l2l.worker import temporary
 from l2l.worker.batch import Form, Row
+from l2l.worker.connect import introduced, machine
 from l2l.worker.crew import LocalCrew
-from l2l.worker.door import machine
 from l2l.worker.guardian import MARKER
 from l2l.worker.plan import Plan
 from l2l.worker.pool import Pool
 from l2l.worker.process import environment_of, visible_gpus
 from l2l.worker.serve import Hello
-from l2l.worker.station import introduced
 from l2l.worker.worker import Worker
 
 _LOOK = 0.1
+_PATIENCE = 60.0
+"""Seconds for a leader, which answers from a thread of its own, to answer; without it errands are carried out too."""
 _IDLE = 30.0
 """Seconds without an errand after which processes end that would not learn of the end of the run."""
 
@@ -120,7 +121,7 @@ class _Household:
     def _tie(self, run: Run, again: bool) -> socket.socket | None:
         """Tie it to the leader; None where that cannot be reached from here."""
         try:
-            return introduced(run.addresses, run.secret, {})
+            return introduced(run.addresses, run.secret, {}, _PATIENCE).connection
         except LauncherError:
             if again or run.machine == machine():  # from here it could be reached, if it was there
                 self.over.set()
@@ -265,7 +266,7 @@ class _Attendant:
             folder = logs / name
             folder.mkdir(exist_ok=True)
             return folder
-        self._temporary = self._temporary or Path(tempfile.mkdtemp(prefix=f"l2l-logs-{name}-"))
+        self._temporary = self._temporary or temporary.folder("logs")
         return self._temporary
 
     def _end(self) -> None:

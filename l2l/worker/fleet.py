@@ -3,19 +3,23 @@
 import selectors
 import socket
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from l2l.errors import LauncherError
 from l2l.worker.batch import Forms
-from l2l.worker.channel import Inbox, Outbox, framed
-from l2l.worker.distant import LARGEST, Death, Distant
+from l2l.worker.channel import Inbox, Outbox, pickled
+from l2l.worker.distant import Death, Distant
 from l2l.worker.door import Door
+from l2l.worker.handshake import Keys
 from l2l.worker.plan import Plan
 from l2l.worker.station import Orders
 from l2l.worker.worker import Crew, Worker
 
 _FAREWELL = 10.0
+_DISTURBED = 10
+"""How often the channel of the worker that has a trial may be disturbed before we give up: not by chance then."""
 
 
 class Fleet(Crew):
@@ -41,6 +45,7 @@ class Fleet(Crew):
         self._noted: dict[Distant, None] = {}
         self._unready: dict[Distant, None] = {}
         self._refused: list[Distant] = []
+        self._disturbed: Counter[tuple[int, int, int]] = Counter()
         self._due = 0.0
         self._selector = selectors.DefaultSelector()
         self._began = time.monotonic()
@@ -56,7 +61,8 @@ class Fleet(Crew):
     def wait(self, seconds: float | None) -> tuple[list[Distant], list[Distant]]:
         """Wait for something to happen: workers that sent something or gave trials back; ends show in `over`."""
         if self._door.crowded or self._someone_unready() or not self.workers:
-            seconds = 1.0 if seconds is None else min(seconds, 1.0)
+            longest = min(self._door.rest, 1.0) or 1.0
+            seconds = longest if seconds is None else min(seconds, longest)
         readable, self._noted = self._noted, {}
         for key, events in self._selector.select(seconds):
             what = key.data
@@ -85,24 +91,33 @@ class Fleet(Crew):
             del self._unready[first]
         return False
 
-    def _admit(self, connection: socket.socket, said: Mapping[str, Any]) -> None:
+    def _admit(self, connection: socket.socket, said: Mapping[str, Any], keys: Keys) -> None:
         name, kind = str(said["station"]), said["kind"]
         if kind == "station":
-            station = _Station(connection, self._places, str(said["origin"]))
-            self._places += int(said["places"])
+            places, origin = int(said["places"]), str(said["origin"])
+            if name in self._stations:  # it did not wait for our answer, and comes again
+                self._lose(name)
+            station = _Station(connection, keys, self._places, origin)
+            self._places += places
             self._stations[name] = station
-            station.outbox.send(framed(Orders(self.plan.resources, self.plan.logs, station.first)))
+            station.outbox.send(pickled(Orders(self.plan.resources, self.plan.logs, station.first)))
             self._selector.register(connection, selectors.EVENT_READ, lambda _: self._news(name))
             return
         station = self._stations[name]
         number, slot = int(said["number"]), station.first + int(said["place"])
+        if number in station.workers:  # as above
+            before = station.workers.pop(number)
+            before.unreachable = True
+            self._lost.append(before)
         connection.setblocking(False)
         worker = Distant(
             slot,
             connection.detach(),
+            keys=keys,
             start=self.plan.start,
             forms=self.forms,
-            ask=lambda before: station.outbox.send(framed(("recall", number, before))),
+            ask=lambda before: station.outbox.send(pickled(("recall", number, before))),
+            here=station.here,
         )
         station.workers[number] = worker
         self.workers.append(worker)
@@ -175,7 +190,7 @@ class Fleet(Crew):
             LauncherError: Not one worker has come, or one that came is not ready.
         """
         now = time.monotonic()
-        if now < self._due:
+        if now < self._due and not (self._door.crowded and self._door.rest == 0.0):
             return
         self._due = now + 1.0
         self._door.check()
@@ -189,16 +204,44 @@ class Fleet(Crew):
             raise LauncherError(f"no worker has come for {self.plan.patience:g} s; expected {self.slots}")
 
     def lost(self) -> list[Worker]:
-        """Workers whose stations went without a word, or of whom one sent what cannot be a message."""
+        """Workers whose stations went without a word, or whose channel to us was disturbed on its way.
+
+        Raises:
+            LauncherError: It is disturbed again and again.
+        """
         while self._refused:
-            refused = self._refused.pop()
-            for name in [name for name, one in self._stations.items() if refused in one.workers.values()]:
-                self._lose(name)
+            self._part_with(self._refused.pop())
         lost, self._lost = self._lost, []
         for worker in lost:
             assert isinstance(worker, Distant)
             self._drop(worker)
         return lost
+
+    def _part_with(self, worker: Distant) -> None:
+        """Have a worker ended of which what cannot be a message came.
+
+        On this machine nobody else can have written that, and the trial that it has is to blame. From another machine
+        somebody in between may have, and no trial is.
+        """
+        worker.unreachable = True
+        for station in self._stations.values():
+            for number in [number for number, one in station.workers.items() if one is worker]:
+                station.outbox.send(pickled(("end", number)))
+                if not worker.here:
+                    del station.workers[number]
+        if worker.here:
+            return  # the station tells of its end
+        self._lost.append(worker)
+        trial = next((one for one in worker.sent.values() if one is not None), None)
+        if trial is not None:
+            again = (*trial.id, trial.attempt)
+            self._disturbed[again] += 1
+            if self._disturbed[again] >= _DISTURBED:
+                raise LauncherError(
+                    f"what workers on other machines send is disturbed on its way: {worker.inbox.refused}, "
+                    f"{_DISTURBED} times with trial {trial.index}-{trial.number}. Either the model writes to files "
+                    "that are not its own, or somebody stands between; nothing that was finished is lost"
+                )
 
     def replace(self, worker: Worker) -> None:
         """Forget one that has ended; its station sends another."""
@@ -220,7 +263,7 @@ class Fleet(Crew):
     def stop(self, grace: float = 0.0) -> None:
         """Let the stations end their workers, wait until they have, and close all."""
         for station in self._stations.values():
-            station.outbox.send(framed(("stop", grace)))
+            station.outbox.send(pickled(("stop", grace)))
         deadline = time.monotonic() + grace + _FAREWELL
         while self._stations and time.monotonic() < deadline:
             for worker in self.wait(0.05)[0]:
@@ -238,17 +281,20 @@ class _Station:
 
     Args:
         connection: Proved.
+        keys: Of the connection.
         first: Number of its first worker.
         origin: By what it was started, as it says.
     """
 
-    def __init__(self, connection: socket.socket, first: int, origin: str) -> None:
+    def __init__(self, connection: socket.socket, keys: Keys, first: int, origin: str) -> None:
         self._connection = connection
+        self.here = connection.family == socket.AF_UNIX
+        """Whether it came through the socket file, to which only our own processes on this machine have a way."""
         self.first = first
         self.origin = origin
         self.workers: dict[int, Distant] = {}
-        self.inbox = Inbox(connection.fileno(), LARGEST)
-        self.outbox = Outbox(connection.fileno())
+        self.inbox = Inbox(connection.fileno(), keys.to_leader)
+        self.outbox = Outbox(connection.fileno(), keys.to_client)
 
     def close(self) -> None:
         """Close the connection: the station ends its workers, if it is still there."""

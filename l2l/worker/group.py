@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any
 from l2l.values import Failure, Status, Trial, trial_directory
 from l2l.worker.arrays import packed
 from l2l.worker.batch import Form
-from l2l.worker.channel import Inbox, framed, write_all
-from l2l.worker.distant import LARGEST
+from l2l.worker.channel import Inbox, Seal, pickled, write_message
+from l2l.worker.connect import Link, introduced
 from l2l.worker.evaluate import Evaluator, Result, peak_memory
 from l2l.worker.serve import Hello, Refusal, Start, built, refusal_of
-from l2l.worker.station import introduced
 from l2l.worker.threads import Threads
 
 if TYPE_CHECKING:
@@ -159,6 +158,10 @@ def _emptied(form: Form, row: Any) -> Path | None:
     return folder
 
 
+def _inbox(link: Link) -> Inbox:
+    return Inbox(link.connection.fileno(), link.keys.to_client)
+
+
 class _Reporter:
     """The first rank of a group.
 
@@ -176,10 +179,13 @@ class _Reporter:
         name = uuid.uuid4().hex
         about = {"station": name, "kind": "station", "places": 1, "origin": origin}
         self._control = introduced(addresses, secret, about)
-        self._data = introduced(addresses, secret, {"station": name, "kind": "worker", "place": 0, "number": 0})
-        self._orders, self._inbox = Inbox(self._control.fileno(), LARGEST), Inbox(self._data.fileno(), LARGEST)
+        self._data = introduced(
+            [self._control.address], secret, {"station": name, "kind": "worker", "place": 0, "number": 0}
+        )
+        self._orders, self._inbox = _inbox(self._control), _inbox(self._data)
+        self._news, self._results = Seal(self._control.keys.to_leader), Seal(self._data.keys.to_leader)
         self._selector = selectors.DefaultSelector()
-        for one in (self._control, self._data):
+        for one in (self._control.connection, self._data.connection):
             one.setblocking(False)
             self._selector.register(one, selectors.EVENT_READ)
         self._first: list[Any] = []
@@ -206,8 +212,8 @@ class _Reporter:
         finally:
             for rank in self._others:
                 self._comm.send(None, rank, _TELL)
-            self._control.close()
-            self._data.close()
+            self._control.connection.close()
+            self._data.connection.close()
             self._selector.close()
 
     def _ready(self, place: Any, start: bytes) -> _Model:
@@ -229,6 +235,8 @@ class _Reporter:
         for message in self._orders.read():
             if isinstance(message, tuple) and message[0] == "stop":
                 self._over = True
+            elif isinstance(message, tuple) and message[0] == "end":
+                self._over = True  # what we wrote was disturbed on its way
             elif isinstance(message, tuple) and message[0] == "recall":
                 self._recall(*message[1:])
         for message in self._inbox.read():
@@ -244,7 +252,7 @@ class _Reporter:
 
     def _recall(self, number: int, before: int) -> None:
         self._queue = deque(one for one in self._queue if one[0] >= before)
-        self._send(self._control, framed(("recalled", number, self._next, before)))
+        self._send(self._control, self._news, pickled(("recalled", number, self._next, before)))
 
     def _evaluate(self, model: _Model, number: int, code: int, row: Any) -> None:
         self._next = number + 1
@@ -266,20 +274,21 @@ class _Reporter:
         used = trial.left_directory() or (folder is not None and folder.exists())  # perhaps by another rank alone
         try:
             rest = (int(status), packed(observables), short, used)
-            frame = framed((number, started, seconds, peak_memory(), fitness, *rest))
+            body = pickled((number, started, seconds, peak_memory(), fitness, *rest))
         except MemoryError:
             status, fitness, _, failure = model.without_memory("MemoryError: its result does not fit into memory")
             rest = (int(status), {}, failure and (failure.message, failure.traceback), used)
-            frame = framed((number, started, seconds, peak_memory(), fitness, *rest))
-        self._send(self._data, frame)
+            body = pickled((number, started, seconds, peak_memory(), fitness, *rest))
+        self._send(self._data, self._results, body)
 
     def _write(self, message: Any) -> None:
-        self._send(self._data, framed(message))
+        self._send(self._data, self._results, pickled(message))
 
-    def _send(self, connection: Any, frame: bytes) -> None:
+    def _send(self, link: Link, seal: Seal, body: bytes) -> None:
+        connection = link.connection
         connection.setblocking(True)
         try:
-            write_all(connection.fileno(), frame)
+            write_message(connection.fileno(), seal.head, body)
         except OSError:
             self._over = True
         finally:

@@ -1,7 +1,12 @@
-"""How two processes that share a secret make sure of each other over a socket.
+"""How two processes that share a secret make sure of each other over a socket, and of each message that follows.
 
 Each sends a number used once, and each proves with an HMAC (RFC 2104, SHA-256) over both numbers that it has the
-secret, which itself never travels. A recorded hello is of no use a second time, and nothing is unpickled before.
+secret, which itself never travels. A recorded hello is of no use a second time. From the secret, both numbers and the
+introduction come two keys, one per direction, which seal the messages that follow (`channel.Seal`): who stands between
+the two can pass on what they say, but add, change, repeat or reorder nothing.
+
+`multiprocessing.connection` proves itself in a similar way, but blocks the leader meanwhile, and binds nothing
+that follows to the proof.
 """
 
 import hmac
@@ -10,17 +15,34 @@ import os
 import secrets
 import socket
 import struct
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 from l2l.errors import LauncherError
 
-MAGIC = b"l2l-1\n"
+MAGIC = b"l2l-2\n"
 NONCE = 32
 PROOF = 32
 LONGEST = 1024
 """Bytes of an introduction at most."""
 
 _SIZE = struct.Struct("=H")
+
+
+class Keys(NamedTuple):
+    """The keys of a connection.
+
+    Args:
+        to_leader: Seals what the client writes.
+        to_client: Seals what the leader writes.
+    """
+
+    to_leader: bytes
+    to_client: bytes
+
+
+class SilentError(LauncherError):
+    """Who listens there has not answered in time: a leader that is busy, or somebody else."""
 
 
 def new_secret() -> bytes:
@@ -30,6 +52,12 @@ def new_secret() -> bytes:
 
 def _proof(secret: bytes, role: bytes, *parts: bytes) -> bytes:
     return hmac.digest(secret, b"\0".join((MAGIC, role, *parts)), "sha256")
+
+
+def _keys(secret: bytes, leaders: bytes, clients: bytes, introduction: bytes) -> Keys:
+    """Of a connection, from the numbers that each side sent and the client's introduction."""
+    both = (leaders, clients, introduction)
+    return Keys(_proof(secret, b"key to leader", *both), _proof(secret, b"key to client", *both))
 
 
 class Challenge:
@@ -47,6 +75,8 @@ class Challenge:
         """What the client is sent first."""
         self.answer = b""
         """What it is sent once it has proved itself."""
+        self.keys = Keys(b"", b"")
+        """Of what follows; known once it has proved itself."""
 
     def take(self, data: bytes) -> dict[str, Any] | None:
         """Take what the client sent.
@@ -71,37 +101,51 @@ class Challenge:
         if not hmac.compare_digest(proof, _proof(self._secret, b"client", self._nonce, theirs, text)):
             raise ValueError("it does not have the secret")
         self.answer = _proof(self._secret, b"server", theirs, self._nonce)
+        self.keys = _keys(self._secret, self._nonce, theirs, text)
         introduction = json.loads(text)
         if not isinstance(introduction, dict):
             raise ValueError("it introduces itself in no known way")
         return introduction
 
 
-def introduce(connection: socket.socket, secret: bytes, introduction: dict[str, Any]) -> None:
+def introduce(connection: socket.socket, secret: bytes, introduction: dict[str, Any], patience: float) -> Keys:
     """Prove to the listening side who we are, and see that it is who we think.
 
     Args:
         connection: Blocking.
         secret: That both have.
         introduction: Plain data that the other side is to know.
+        patience: Seconds for its greeting, and again for its answer, however it dribbles them out.
+
+    Returns:
+        The keys of what follows.
 
     Raises:
+        SilentError: It does not answer in time.
         LauncherError: The other side is another one, or takes us for one.
+        OSError: The connection broke.
     """
-    greeting = _exactly(connection, len(MAGIC) + NONCE)
+    greeting = _exactly(connection, len(MAGIC) + NONCE, patience)
     if not greeting.startswith(MAGIC):
         raise LauncherError("what listens there is no leader of this version of l2l")
     theirs, ours = greeting[len(MAGIC) :], os.urandom(NONCE)
     text = json.dumps(introduction).encode()
     connection.sendall(ours + _proof(secret, b"client", theirs, ours, text) + _SIZE.pack(len(text)) + text)
-    if not hmac.compare_digest(_exactly(connection, PROOF), _proof(secret, b"server", ours, theirs)):
+    if not hmac.compare_digest(_exactly(connection, PROOF, patience), _proof(secret, b"server", ours, theirs)):
         raise LauncherError("what listens there does not have the run's secret")
+    connection.settimeout(None)
+    return _keys(secret, theirs, ours, text)
 
 
-def _exactly(connection: socket.socket, count: int) -> bytes:
+def _exactly(connection: socket.socket, count: int, patience: float) -> bytes:
+    deadline = time.monotonic() + patience
     data = b""
     while len(data) < count:
-        came = connection.recv(count - len(data))
+        connection.settimeout(max(deadline - time.monotonic(), 1e-3))
+        try:
+            came = connection.recv(count - len(data))
+        except TimeoutError:
+            raise SilentError(f"no answer within {patience:g} s") from None
         if not came:
             raise LauncherError("the leader closed the connection: it has another secret, or it ended")
         data += came

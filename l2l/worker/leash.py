@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from l2l.worker.door import Door
+from l2l.worker.handshake import Keys
 
 
 class Leash:
@@ -44,13 +45,13 @@ class Leash:
 
     def _hold(self) -> None:
         while True:
-            for key, _ in self._selector.select(1.0 if self._door.crowded else None):
+            for key, _ in self._selector.select(min(self._door.rest, 1.0) or 1.0 if self._door.crowded else None):
                 if key.fileobj is self._wake:
                     return
                 key.data(key.fileobj)
             self._door.check()
 
-    def _take(self, connection: socket.socket, _: Mapping[str, Any]) -> None:
+    def _take(self, connection: socket.socket, _: Mapping[str, Any], __: Keys) -> None:
         self._held.add(connection)
         self._selector.register(connection, selectors.EVENT_READ, self._hear)
 

@@ -29,7 +29,7 @@ from l2l.optimizee import Optimizee
 from l2l.plugin import Reference
 from l2l.provenance import Specification, fingerprint, specification
 from l2l.values import Evaluation, Resources, Status, Trial
-from l2l.worker.channel import framed
+from l2l.worker.channel import pickled
 from l2l.worker.crew import LocalCrew
 from l2l.worker.guardian import MARKER
 from l2l.worker.plain import evaluation_from_plain, evaluation_to_plain, trial_from_plain, trial_to_plain
@@ -117,7 +117,7 @@ class Terms:
         """For a pool that runs a package."""
         reference = Reference(self.optimizee["place"], self.optimizee["qualname"])
         about = Start(Specification(reference, self.optimizee["options"]), dict(self.parts), self.each)
-        start = framed((list(self.path), self.directory)) + framed(pickle.dumps(about, 5))
+        start = pickled((list(self.path), self.directory)), pickled(pickle.dumps(about, 5))
         return Plan(start, self.each, self.objectives, self.vectorized, logs, self.patience)
 
 

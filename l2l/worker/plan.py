@@ -16,7 +16,7 @@ class Plan:
     """What a pool is to run.
 
     Args:
-        start: The framed first messages to a worker (`serve.start_message`).
+        start: The pickled first messages to a worker (`serve.start_message`).
         resources: Of each trial.
         objectives: How many.
         vectorized: Whether the optimizee simulates batches in its own way.
@@ -24,7 +24,7 @@ class Plan:
         patience: Seconds until a worker must have said hello.
     """
 
-    start: bytes
+    start: tuple[bytes, ...]
     resources: Resources
     objectives: int
     vectorized: bool

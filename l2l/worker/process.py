@@ -17,6 +17,7 @@ from l2l.worker.board import Board, Running
 from l2l.worker.crash import log_size, shorten, tail
 from l2l.worker.evaluate import peak_memory
 from l2l.worker.guardian import MARKER, descendants, end_all, end_descendants, end_known
+from l2l.worker.handshake import Keys
 from l2l.worker.protect import TRACE_SIGNAL
 
 _PROGRAM = str(Path(__file__).absolute().with_name("__main__.py"))
@@ -53,9 +54,19 @@ class Process:
         environment: Of the process.
         reading: The descriptor from which it takes messages; stays open here.
         writing: The descriptor to which it writes results; stays open here.
+        keys: That seal both; None for pipes, which only this process and its child have.
     """
 
-    def __init__(self, log: Path, *, marker: str, environment: Mapping[str, str], reading: int, writing: int) -> None:
+    def __init__(
+        self,
+        log: Path,
+        *,
+        marker: str,
+        environment: Mapping[str, str],
+        reading: int,
+        writing: int,
+        keys: Keys | None = None,
+    ) -> None:
         self.log = log
         self.log_start = log_size(log)
         self.marker = marker
@@ -67,19 +78,24 @@ class Process:
         self.board = Board.create()
         self._inherited = peak_memory()  # what the system counts as its child's from the start
         self._lock = threading.Lock()
-        self._popen = self._launch({**environment, MARKER: marker}, reading, writing)
+        handed = -1 if keys is None else _readable(b"".join(keys))
+        try:
+            self._popen = self._launch({**environment, MARKER: marker}, reading, writing, handed)
+        finally:
+            if handed >= 0:
+                os.close(handed)
         self.pid = self._popen.pid
         self.pidfd = _pidfd(self.pid)
 
-    def _launch(self, environment: dict[str, str], reading: int, writing: int) -> subprocess.Popen[bytes]:
-        theirs = (reading, writing, self.board.descriptor)
+    def _launch(self, environment: dict[str, str], reading: int, writing: int, keys: int) -> subprocess.Popen[bytes]:
+        theirs = (reading, writing, self.board.descriptor, keys)
         with os.fdopen(open_regular(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-P", _PROGRAM, str(os.getpid()), *map(str, theirs)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=theirs,
+                pass_fds=[one for one in theirs if one >= 0],
                 env=environment,
                 start_new_session=True,
             )
@@ -194,6 +210,14 @@ def wait_for_ends(processes: Iterable[Process], grace: float, meanwhile: Callabl
         ]
         if waiting:
             time.sleep(0.002)
+
+
+def _readable(text: bytes) -> int:
+    """A descriptor from which a child reads a few bytes that neither its arguments nor its environment may show."""
+    reading, writing = os.pipe()
+    os.write(writing, text)
+    os.close(writing)
+    return reading
 
 
 def _pidfd(pid: int) -> int | None:

@@ -5,7 +5,6 @@ import io
 import os
 import pickle
 import platform
-import struct
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -24,10 +23,11 @@ from l2l.worker.alterations import Condition
 from l2l.worker.arrays import packed
 from l2l.worker.batch import Form, Row
 from l2l.worker.board import Board
-from l2l.worker.channel import Inbox, framed, write_all
+from l2l.worker.channel import Heading, Inbox, Seal, bare, pickled, write_all, write_message
 from l2l.worker.copies import no_copies
 from l2l.worker.evaluate import Evaluator, Result, failure_of, peak_memory
 from l2l.worker.guardian import end_descendants, ended_children
+from l2l.worker.handshake import Keys
 from l2l.worker.protect import at_fork_close, private, protect
 
 _MEASURED = 5e-2
@@ -97,9 +97,11 @@ def main(arguments: Sequence[str]) -> None:
     """Serve until the leader closes the channel.
 
     Args:
-        arguments: The leader's process number, and the descriptors of the channel's two ends and of the board.
+        arguments: The leader's process number, and the descriptors of the channel's two ends, of the board, and of the
+            channel's keys, which is -1 where its messages are not sealed.
     """
-    leader, reading, writing, shared = map(int, arguments)
+    leader, reading, writing, shared, given = map(int, arguments)
+    keys = _keys(given) if given >= 0 else None
     log = private(os.dup(2))
     protect(leader, log)
     reading, writing, shared = map(private, (reading, writing, shared))
@@ -107,21 +109,30 @@ def main(arguments: Sequence[str]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)  # a crash loses no line
-    messages = _messages(reading)
+    messages = _messages(Inbox(reading, keys and keys.to_client))
+    heading = Seal(keys.to_leader).head if keys else bare
     try:
         with contextlib.suppress(BrokenPipeError):  # the leader is gone
-            _serve(messages, writing, Board(shared), log)
+            _serve(messages, writing, heading, Board(shared), log)
     finally:
         end_descendants(getpid())
 
 
-def _messages(reading: int) -> Iterator[Any]:
-    inbox = Inbox(reading)
+def _keys(descriptor: int) -> Keys:
+    """The channel's keys, which no command line and no environment must show."""
+    with os.fdopen(descriptor, "rb") as given:
+        text = given.read()
+    return Keys(text[: len(text) // 2], text[len(text) // 2 :])
+
+
+def _messages(inbox: Inbox) -> Iterator[Any]:
     while not inbox.closed:
         yield from inbox.read()
+    if inbox.refused:
+        sys.stderr.write(f"l2l: this worker ends, since its leader cannot be heard: {inbox.refused}\n")
 
 
-def _serve(messages: Iterator[Any], writing: int, board: Board, log: int) -> None:
+def _serve(messages: Iterator[Any], writing: int, heading: Heading, board: Board, log: int) -> None:
     place = next(messages, None)
     if place is None:
         return
@@ -132,12 +143,12 @@ def _serve(messages: Iterator[Any], writing: int, board: Board, log: int) -> Non
         start = pickle.loads(next(messages))  # noqa: S301 - from our own leader, by a pipe
         optimizee, answer = built(start)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the leader must know
-        write_all(writing, framed(refusal_of(error)))
+        write_message(writing, heading, pickled(refusal_of(error)))
         return
-    write_all(writing, framed(answer))
+    write_message(writing, heading, pickled(answer))
     if isinstance(answer, Hello):
         launch = tuple(map(os.path.expandvars, start.launch))
-        Server(optimizee, start.resources, writing, board, log=log, launch=launch).serve(messages)
+        Server(optimizee, start.resources, writing, heading, board=board, log=log, launch=launch).serve(messages)
         optimizee.teardown()
 
 
@@ -190,6 +201,7 @@ class Server:
         optimizee: Set up.
         resources: Of each trial.
         writing: Where results go.
+        heading: Makes what stands before each of them.
         board: Where trials are announced.
         log: The descriptor of the log.
         launch: As trials have it.
@@ -200,8 +212,9 @@ class Server:
         optimizee: Optimizee,
         resources: Resources,
         writing: int,
-        board: Board,
+        heading: Heading,
         *,
+        board: Board,
         log: int,
         launch: tuple[str, ...] = (),
     ) -> None:
@@ -210,6 +223,7 @@ class Server:
         self._batches = optimizee.batches
         self._resources = resources
         self._writing = writing
+        self._heading = heading
         self._board = board
         self._log = log
         self._leaving = False
@@ -230,8 +244,11 @@ class Server:
             else:
                 self._singly(first, forms[code], rows)
             if self._leaving:
-                write_all(self._writing, framed((_LEAVES, None)))
+                self._send((_LEAVES, None))
                 return
+
+    def _send(self, message: Any) -> None:
+        write_message(self._writing, self._heading, pickled(message))
 
     def _look(self) -> None:
         """Measure what takes long to measure."""
@@ -242,6 +259,7 @@ class Server:
     def _singly(self, number: int, form: Form, rows: Sequence[Row]) -> None:
         words, times, skip, current, log, since, done = self._board.raw()
         run, resources, writing, launch = self._evaluator.run, self._resources, self._writing, self._launch
+        heading = self._heading
         trial_of = form.trial
         if monotonic() - self._looked > _MEASURED:
             self._look()
@@ -253,7 +271,7 @@ class Server:
                 words[current] = number
                 if number < words[skip]:  # recalled in this very moment: say that it did not start
                     words[current] = ~(number + 1)
-                    write_all(writing, framed((number,)))
+                    self._send((number,))
                 else:
                     started = time()
                     trial = trial_of(row, resources, launch)
@@ -264,7 +282,7 @@ class Server:
                         self._look()
                     if result[0] is _OK and not result[2] and not trial.used_directory:
                         body = dumps((number, started, seconds, self._peak, result[1]), 5)
-                        write_all(writing, _LENGTH(len(body)) + body)
+                        write_all(writing, heading(body) + body)
                     else:
                         self._write(number, trial, started, seconds, result)
                     words[current] = ~(number + 1)
@@ -278,7 +296,8 @@ class Server:
         board.announce(first, len(trials), begin, self._written())
         if first + len(trials) <= board.skip:
             board.idle(first + len(trials))
-            write_all(self._writing, b"".join(framed((first + place,)) for place in range(len(trials))))
+            for place in range(len(trials)):
+                self._send((first + place,))
             return
         results = self._evaluator.run_batch(trials)
         if results is None:
@@ -302,26 +321,26 @@ class Server:
 
     def _write(self, number: int, trial: Trial, started: float, seconds: float, result: Result) -> None:
         """Write what is more than a fitness, unless it may be the doing of an earlier trial."""
-        frame = self._framed(number, trial, started, seconds, result)
-        if frame is None:
+        body = self._pickled(number, trial, started, seconds, result)
+        if body is None:
             failure = Failure("MemoryError: its result does not fit into memory")
             result = self._evaluator.out_of_memory(failure)
-            frame = self._framed(number, trial, started, seconds, result)
+            body = self._pickled(number, trial, started, seconds, result)
         status, _, _, failed = result
         if status is not _OK and self._blamed(number, status):
             self._leaving = True
-            frame = framed((number, None))
+            body = pickled((number, None))
         elif failed and failed.traceback:
             self._note(f"trial {trial.index}-{trial.number}:\n{failed.traceback}\n")
-        write_all(self._writing, frame or b"")
+        write_message(self._writing, self._heading, body or b"")
 
-    def _framed(self, number: int, trial: Trial, started: float, seconds: float, result: Result) -> bytes | None:
+    def _pickled(self, number: int, trial: Trial, started: float, seconds: float, result: Result) -> bytes | None:
         """The message with a result; None where there is no memory for it."""
         status, fitness, observables, failure = result
         short = failure and (failure.message, failure.traceback)
         try:
             rest = (int(status), packed(observables), short, trial.left_directory())
-            return framed((number, started, seconds, self._peak, fitness, *rest))
+            return pickled((number, started, seconds, self._peak, fitness, *rest))
         except MemoryError:
             return None
 
@@ -337,13 +356,12 @@ class Server:
 
 
 _OK = Status.OK
-_LENGTH = struct.Struct("=Q").pack
 
 
 def start_message(
     optimizee_specification: Specification, parts: dict[str, str], resources: Resources, launch: Sequence[str] = ()
-) -> bytes:
-    """The two first messages to a worker, framed: where it stands, and what it builds."""
+) -> tuple[bytes, bytes]:
+    """The two first messages to a worker, pickled: where it stands, and what it builds."""
     path = [os.path.abspath(entry) for entry in sys.path]
     start = pickle.dumps(Start(optimizee_specification, parts, resources, tuple(launch)), 5)
-    return framed((path, str(Path.cwd()))) + framed(start)
+    return pickled((path, str(Path.cwd()))), pickled(start)

@@ -6,30 +6,27 @@ trials and results travel without passing through here.
 
 import contextlib
 import os
-import platform
 import selectors
 import socket
-import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from l2l.errors import LauncherError
 from l2l.values import Resources
-from l2l.worker.channel import Inbox, Outbox, framed
-from l2l.worker.distant import LARGEST, NOTHING, Death
+from l2l.worker import temporary
+from l2l.worker.channel import Inbox, Outbox, pickled
+from l2l.worker.connect import Link, introduced
+from l2l.worker.distant import NOTHING, Death
 from l2l.worker.guardian import Guardian, end_all
-from l2l.worker.handshake import introduce
 from l2l.worker.process import Process, environment_of, wait_for_ends
 from l2l.worker.watchdog import Watchdog
 
-_CONNECT = 10.0
-_ROOM = 1 << 20
-"""Bytes that a worker may write before the leader reads. A short result takes several times its size of them: the usual
-room holds a few hundred, and then the worker waits."""
+_PATIENCE = 3600.0
+"""Seconds for the leader's orders, behind its hello: one that is busy meanwhile writes them when it comes to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,13 @@ class Orders:
 class _Posted(Process):
     """A worker's process with the station's hold on its connection."""
 
-    def __init__(self, number: int, connection: socket.socket, log: Path, **rest: Any) -> None:
+    def __init__(self, number: int, link: Link, log: Path, **rest: Any) -> None:
         self.number = number
-        self.connection = connection
-        reading = connection.fileno()
+        self.connection = link.connection
+        reading = self.connection.fileno()
         writing = os.dup(reading)
         try:
-            super().__init__(log, reading=reading, writing=writing, **rest)
+            super().__init__(log, reading=reading, writing=writing, keys=link.keys, **rest)
         finally:
             os.close(writing)
 
@@ -109,7 +106,6 @@ class Station:
         gpus: Sequence[str] | None = None,
     ) -> None:
         self._name = uuid.uuid4().hex
-        self._addresses = addresses
         self._secret = secret
         self._places = places
         self._gpus = gpus
@@ -117,18 +113,20 @@ class Station:
         self._processes: dict[int, _Posted] = {}
         self._selector = selectors.DefaultSelector()
         about = {"station": self._name, "kind": "station", "places": places, "origin": origin}
-        self._control = introduced(addresses, secret, about)
+        link = introduced(addresses, secret, about)
+        self._addresses = [link.address, *(one for one in addresses if one != link.address)]
+        self._control = link.connection
         self._control.setblocking(False)
-        self._inbox = Inbox(self._control.fileno(), LARGEST)
-        self._outbox = Outbox(os.dup(self._control.fileno()))
+        self._inbox = Inbox(self._control.fileno(), link.keys.to_client)
+        self._outbox = Outbox(os.dup(self._control.fileno()), link.keys.to_leader)
         self._selector.register(self._control, selectors.EVENT_READ)
         self._orders = self._first_orders()
         logs = self._orders.logs
         seen = logs.is_dir() and os.access(logs, os.W_OK)
-        self._logs = logs if seen else Path(tempfile.mkdtemp(prefix="l2l-logs-"))
+        self._logs = logs if seen else temporary.folder("logs")
 
     def _first_orders(self) -> Orders:
-        deadline = time.monotonic() + _CONNECT
+        deadline = time.monotonic() + _PATIENCE
         while not self._inbox.closed:
             self._selector.select(1.0)
             for message in self._inbox.read():
@@ -138,12 +136,12 @@ class Station:
                 break
         raise LauncherError("the leader took our hello and gave no orders")
 
-    def serve(self) -> None:
-        """Look after the workers until the leader says that it is over, or is gone."""
+    def serve(self) -> bool:
+        """Look after the workers until the leader says that it is over, or is gone; whether it said so."""
         marker = uuid.uuid4().hex
         guardian = Guardian(f"{marker}/")
         watchdog = Watchdog(lambda: list(self._processes.values()), self._orders.resources)
-        grace = 0.0
+        grace: float | None = None
         try:
             for place in range(self._places):
                 self._spawn(place, marker, guardian)
@@ -153,12 +151,13 @@ class Station:
                 raise
         finally:
             watchdog.stop()
-            self._end(grace)
+            self._end(grace or 0.0)
             end_all(f"{marker}/", ())
             guardian.close()
             self._selector.close()
             self._control.close()
             os.close(self._outbox.descriptor)
+        return grace is not None
 
     def _gone(self) -> bool:
         """Whether the leader has ended, which explains all errors."""
@@ -168,12 +167,12 @@ class Station:
 
     def _spawn(self, place: int, marker: str, guardian: Guardian) -> None:
         number, self._spawned = self._spawned, self._spawned + 1
-        connection = introduced(
+        link = introduced(
             self._addresses, self._secret, {"station": self._name, "kind": "worker", "place": place, "number": number}
         )
         process = _Posted(
             number,
-            connection,
+            link,
             self._logs / f"worker-{self._orders.first + place}.log",
             marker=f"{marker}/{number}/",
             environment=environment_of(self._orders.resources.threads, self._gpus),
@@ -183,27 +182,36 @@ class Station:
         if process.pidfd is not None:
             self._selector.register(process.pidfd, selectors.EVENT_READ)
 
-    def _look_after(self, marker: str, guardian: Guardian) -> float:
-        """The loop; returns the seconds that running trials get to end."""
+    def _look_after(self, marker: str, guardian: Guardian) -> float | None:
+        """The loop; returns the seconds that running trials get to end, or None where the leader is gone."""
         while True:
             self._selector.select(0.05 if any(one.pidfd is None for one in self._processes.values()) else 1.0)
             for message in self._inbox.read():
                 if message[0] == "stop":
                     return float(message[1])
-                self._recall(*message[1:])
+                if message[0] == "end":
+                    self._kill(message[1])
+                else:
+                    self._recall(*message[1:])
             if self._inbox.closed:
-                return 0.0
+                return None
             for place, process in list(self._processes.items()):
                 if process.ended or process.unkillable:
                     self._bury(process, guardian)
                     self._spawn(place, marker, guardian)
             self._outbox.flush()
 
+    def _kill(self, number: int) -> None:
+        """End a worker whose messages do not reach the leader as it wrote them; the loop buries it."""
+        for process in self._processes.values():
+            if process.number == number:
+                process.kill()
+
     def _recall(self, number: int, before: int) -> None:
         for process in self._processes.values():
             if process.number == number:
                 process.board.recall(before)
-                self._outbox.send(framed(("recalled", number, process.board.following, before)))
+                self._outbox.send(pickled(("recalled", number, process.board.following, before)))
 
     def _bury(self, process: _Posted, guardian: Guardian) -> None:
         death = process.death()
@@ -213,7 +221,7 @@ class Station:
         process.connection.close()
         process.close()
         guardian.forget(process.pid)
-        self._outbox.send(framed(("died", process.number, death)))
+        self._outbox.send(pickled(("died", process.number, death)))
 
     def _end(self, grace: float) -> None:
         processes = list(self._processes.values())
@@ -230,66 +238,3 @@ class Station:
             process.cut(socket.SHUT_RDWR)
             process.connection.close()
             process.close()
-
-
-def introduced(addresses: Sequence[str], secret: bytes, about: Mapping[str, Any]) -> socket.socket:
-    """A connection to the leader over which both have proved themselves; it blocks.
-
-    A leader that is busy, as with an optimizer that thinks, answers when it comes to it: that may take hours.
-
-    Args:
-        addresses: Where it listens; the first that answers is taken.
-        secret: The run's.
-        about: What it is to know of us.
-
-    Raises:
-        LauncherError: It cannot be reached, or is another one.
-    """
-    connection = connect(addresses)
-    connection.settimeout(None)
-    try:
-        introduce(connection, secret, {"host": platform.node(), "pid": os.getpid(), **about})
-    except OSError as error:
-        connection.close()
-        raise LauncherError(f"{platform.node()}: the leader broke off before it let us in: {error}") from error
-    except LauncherError:
-        connection.close()
-        raise
-    return connection
-
-
-def connect(addresses: Sequence[str]) -> socket.socket:
-    """A connection to the first address that takes it.
-
-    Args:
-        addresses: `unix:<path>` or `<host>:<port>`.
-
-    Raises:
-        LauncherError: None does; says what each answered.
-    """
-    refused = []
-    for address in addresses:
-        try:
-            if address.startswith("unix:"):
-                connection = _connected(address.removeprefix("unix:"))
-            else:
-                host, _, port = address.rpartition(":")
-                connection = socket.create_connection((host, int(port)), timeout=_CONNECT)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            return connection
-        except OSError as error:
-            refused.append(f"{address}: {error}")
-    raise LauncherError(f"{platform.node()}: the leader cannot be reached ({'; '.join(refused)})")
-
-
-def _connected(path: str) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(_CONNECT)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
-    try:
-        connection.connect(path)
-    except OSError:
-        connection.close()
-        raise
-    return connection

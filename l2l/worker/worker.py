@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from l2l.errors import LauncherError
 from l2l.values import Trial
 from l2l.worker.batch import Forms, row_of
 from l2l.worker.board import Running
-from l2l.worker.channel import Inbox, Outbox, framed
+from l2l.worker.channel import LARGEST, Inbox, Outbox, pickled
 from l2l.worker.process import Verdict
 from l2l.worker.serve import Hello
 
@@ -19,10 +20,10 @@ class Worker(ABC):
         forms: Of all trials of this leader.
         inbox: What comes from it.
         outbox: What goes to it.
-        start: The framed messages that it is told first.
+        start: The pickled messages that it is told first.
     """
 
-    def __init__(self, slot: int, *, forms: Forms, inbox: Inbox, outbox: Outbox, start: bytes) -> None:
+    def __init__(self, slot: int, *, forms: Forms, inbox: Inbox, outbox: Outbox, start: Sequence[bytes]) -> None:
         self.slot = slot
         self.inbox = inbox
         self.outbox = outbox
@@ -39,23 +40,31 @@ class Worker(ABC):
         self._next = 0
         self._forms = forms
         self._told_forms: set[int] = set()
-        outbox.send(start)
+        outbox.send(*start)
 
     def send(self, trials: Sequence[Trial]) -> int:
         """Queue trials of one form as a batch.
 
         Returns:
             The size of the message in bytes.
+
+        Raises:
+            LauncherError: It is too large for any worker.
         """
         form = self._forms.of(trials[0])
         if form.code not in self._told_forms:
             self._told_forms.add(form.code)
-            self.outbox.send(framed((form.code, (form.names, form.root, form.validation), None)))
-        frame = framed((self._next, form.code, [row_of(trial) for trial in trials]))
+            self.outbox.send(pickled((form.code, (form.names, form.root, form.validation), None)))
+        body = pickled((self._next, form.code, [row_of(trial) for trial in trials]))
+        if len(body) > LARGEST:
+            raise LauncherError(
+                f"{len(trials)} trial(s) from individual {trials[0].index} on take {len(body)} bytes to be sent to a "
+                f"worker, and at most {LARGEST} are taken; give models the name of a file instead of what is in it"
+            )
         self.sent.update(enumerate(trials, self._next))
         self._next += len(trials)
-        self.outbox.send(frame)
-        return len(frame)
+        self.outbox.send(body)
+        return len(body)
 
     @property
     def trials(self) -> int:
@@ -65,7 +74,7 @@ class Worker(ABC):
     def leave(self) -> None:
         """Let it end once it has done what it has."""
         self.leaving = True
-        self.outbox.send(framed(None))
+        self.outbox.send(pickled(None))
 
     def take_back(self, following: int, before: int) -> list[Trial]:
         """Forget that it has the trials with these numbers, which it will not start; they are returned."""

@@ -1,9 +1,10 @@
 """Where workers come in: with few files to open, and more who knock."""
 
-import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+
+from l2l.worker.connect import connected
 
 LEADER = """
 import resource, selectors, sys
@@ -30,10 +31,9 @@ def test_strangers_leave_the_leader_files_to_open() -> None:
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         )
         assert leader.stdout and leader.stdin
-        address = leader.stdout.readline().strip().removeprefix("unix:")
+        address = leader.stdout.readline().strip()
         for _ in range(100):
-            stranger = stack.enter_context(socket.socket(socket.AF_UNIX))
-            stranger.connect(address)
+            stranger = stack.enter_context(connected(address))
             assert stranger.recv(1)  # it was let in
         leader.stdin.close()
         assert leader.stdout.read().split() == ["True", "True"], "nobody waits at the door, and files can be opened"

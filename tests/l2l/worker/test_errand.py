@@ -11,7 +11,7 @@ from l2l.testing.misbehaving import Misbehaving
 from l2l.values import Resources, Status
 from l2l.worker import errand
 from l2l.worker.batch import row_of
-from l2l.worker.door import machine
+from l2l.worker.connect import machine, unix_address
 from l2l.worker.errand import Answer, Errand, Run, carry_out
 from l2l.worker.leash import Leash
 from l2l.worker.plan import Plan
@@ -53,7 +53,7 @@ def test_a_process_that_comes_after_an_idle_one_was_ended_has_its_gpu(tmp_path, 
 
 
 def test_a_run_whose_leader_is_gone_gets_nothing_done(tmp_path):
-    run = run_of(tmp_path, machine(), [f"unix:{tmp_path}/leader"])
+    run = run_of(tmp_path, machine(), [unix_address(tmp_path / "leader")])
     assert carry_out(errand_of(run, ["well"])) == Answer(refused="over", message="the run is over")
 
 

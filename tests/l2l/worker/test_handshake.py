@@ -6,9 +6,7 @@ import threading
 import pytest
 
 from l2l.errors import LauncherError
-from l2l.worker import station
-from l2l.worker.channel import Inbox, framed
-from l2l.worker.handshake import LONGEST, MAGIC, NONCE, PROOF, Challenge, introduce, new_secret
+from l2l.worker.handshake import LONGEST, MAGIC, NONCE, PROOF, Challenge, Keys, SilentError, introduce, new_secret
 
 SECRET = new_secret()
 
@@ -31,7 +29,7 @@ def recorded(challenge: Challenge, secret: bytes = SECRET, about: dict[str, obje
 
 def _introduce(connection: socket.socket, secret: bytes, about: dict[str, object]) -> None:
     try:
-        introduce(connection, secret, about)
+        introduce(connection, secret, about, 10.0)
     except (OSError, LauncherError):
         return
 
@@ -84,34 +82,44 @@ def test_a_client_refuses_what_is_no_leader_or_another() -> None:
             theirs.settimeout(10.0)
             ours.sendall(answer)
             with pytest.raises(LauncherError):
-                introduce(theirs, SECRET, {"kind": "station"})
+                introduce(theirs, SECRET, {"kind": "station"}, 10.0)
 
 
-def test_a_leader_that_is_busy_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(station, "_CONNECT", 0.05)
-    came: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as leader:
-        address = f"127.0.0.1:{leader.getsockname()[1]}"
-        client = threading.Thread(target=lambda: came.append(station.introduced([address], SECRET, {"place": 3})))
-        client.start()
-        client.join(0.2)  # the leader is at other things for four times as long as it may take to connect
-        challenge = Challenge(SECRET)
-        connection, _ = leader.accept()
-        connection.sendall(challenge.greeting)
-        said = None
-        while said is None:
-            said = challenge.take(connection.recv(4096))
-        connection.sendall(challenge.answer)
-        client.join(10.0)
-        assert said["place"] == 3 and len(came) == 1
-        came[0].close()
-        connection.close()
-
-
-def test_a_message_that_is_too_large_is_not_read() -> None:
+def both(challenge: Challenge) -> tuple[Keys, Keys]:
+    """The keys that leader and client have of a connection."""
     ours, theirs = socket.socketpair()
+    found: list[Keys] = []
     with ours, theirs:
-        inbox = Inbox(theirs.fileno(), most=1000)
-        ours.sendall(framed("well") + framed(bytes(2000)))
-        assert inbox.read() == ["well"]
-        assert inbox.closed and inbox.refused and inbox.read() == []
+        about: dict[str, object] = {"kind": "station"}
+        client = threading.Thread(target=lambda: found.append(introduce(theirs, SECRET, about, 10.0)))
+        client.start()
+        ours.sendall(challenge.greeting)
+        while challenge.take(ours.recv(4096)) is None:
+            continue
+        ours.sendall(challenge.answer)
+        client.join()
+    return challenge.keys, found[0]
+
+
+def test_both_have_the_same_keys_and_nobody_ever_has_them_again() -> None:
+    leaders, clients = both(Challenge(SECRET))
+    assert leaders == clients
+    again, _ = both(Challenge(SECRET))
+    assert len({*leaders, *again, SECRET}) == 5 and {len(one) for one in leaders} == {32}
+
+
+def test_who_dribbles_is_not_waited_for() -> None:
+    ours, theirs = socket.socketpair()
+    over = threading.Event()
+
+    def dribble() -> None:
+        while not over.wait(0.02):
+            ours.sendall(b"l")
+
+    with ours, theirs:
+        slow = threading.Thread(target=dribble)
+        slow.start()
+        with pytest.raises(SilentError, match=r"no answer within 0\.2 s"):
+            introduce(theirs, SECRET, {"kind": "station"}, 0.2)
+        over.set()
+        slow.join()

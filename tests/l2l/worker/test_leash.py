@@ -4,13 +4,13 @@ import threading
 import pytest
 
 from l2l.errors import LauncherError
+from l2l.worker.connect import connected, introduced
 from l2l.worker.leash import Leash
-from l2l.worker.station import connect, introduced
 
 
 def test_all_that_are_held_learn_of_the_end_and_are_waited_for():
     leash = Leash(everywhere=False)
-    held = [introduced(leash.addresses, leash.secret, {}) for _ in range(3)]
+    held = [introduced(leash.addresses, leash.secret, {}).connection for _ in range(3)]
     cleaned = []
 
     def clean_up(connection):
@@ -26,26 +26,26 @@ def test_all_that_are_held_learn_of_the_end_and_are_waited_for():
     for one in threads:
         one.join()
     with pytest.raises(LauncherError, match="cannot be reached"):
-        connect(leash.addresses)
+        introduced(leash.addresses, leash.secret, {})
 
 
 def test_nobody_waits_long_for_one_that_does_not_clean_up():
     leash = Leash(everywhere=True)
-    with introduced(leash.addresses[1:], leash.secret, {}) as connection:
+    with introduced(leash.addresses[1:], leash.secret, {}).connection as connection:
         leash.let_go(0.1)
         assert connection.recv(1) == b""
 
 
 def test_who_does_not_know_the_secret_gets_nothing_and_stops_nothing():
     leash = Leash(everywhere=False)
-    with introduced(leash.addresses, leash.secret, {}) as ours:
+    with introduced(leash.addresses, leash.secret, {}).connection as ours:
         with pytest.raises(LauncherError, match="another secret"):
             introduced(leash.addresses, b"guessed", {})
-        with connect(leash.addresses) as stranger:
+        with connected(leash.addresses[0]) as stranger:
             stranger.sendall(b"x" * 5000)
-            assert until_closed(stranger).startswith(b"l2l-1")
+            assert until_closed(stranger).startswith(b"l2l-2")
         ours.sendall(b"what we say does not matter")
-        another = introduced(leash.addresses, leash.secret, {})
+        another = introduced(leash.addresses, leash.secret, {}).connection
         another.close()
         ours.settimeout(0.05)
         with pytest.raises(TimeoutError):

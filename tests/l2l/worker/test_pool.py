@@ -1,6 +1,5 @@
 """What a pool does with workers that answer when and how the test wants, over real sockets."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,23 +10,24 @@ import pytest
 from l2l.testing.launchers import trials_of
 from l2l.testing.misbehaving import Misbehaving
 from l2l.values import Resources
-from l2l.worker.channel import Inbox, Outbox, framed
+from l2l.worker.channel import Inbox, Outbox, pickled
+from l2l.worker.connect import introduced
 from l2l.worker.fleet import Fleet
 from l2l.worker.plan import Plan
 from l2l.worker.pool import Pool
 from l2l.worker.serve import Hello
-from l2l.worker.station import introduced
 
 
 class Channel:
     """A connection to the leader."""
 
     def __init__(self, fleet: Fleet, **about: Any) -> None:
-        self.connection: socket.socket = introduced(fleet.addresses, fleet.secret, about)
-        self.inbox, self.outbox = Inbox(self.connection.fileno()), Outbox(self.connection.fileno())
+        self.connection, keys, _ = introduced(fleet.addresses, fleet.secret, about)
+        self.inbox = Inbox(self.connection.fileno(), keys.to_client)
+        self.outbox = Outbox(self.connection.fileno(), keys.to_leader)
 
     def send(self, *message: Any) -> None:
-        self.outbox.send(framed(message))
+        self.outbox.send(pickled(message))
 
     def rows(self) -> list[int]:
         """Numbers of the trials that came."""
@@ -54,7 +54,7 @@ def station(pool: Pool) -> Iterator[list[Channel]]:
         channels.append(Channel(fleet, station="one", kind="station", places=2, origin=""))
         for number in range(2):
             channel = Channel(fleet, station="one", kind="worker", place=number, number=number)
-            channel.outbox.send(framed(Hello("here", 1, "", Misbehaving().describe().to_dict(), {})))
+            channel.outbox.send(pickled(Hello("here", 1, "", Misbehaving().describe().to_dict(), {})))
             channels.append(channel)
 
     coming = threading.Thread(target=come)
