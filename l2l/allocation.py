@@ -5,6 +5,8 @@ import re
 import subprocess
 import time
 
+from l2l.batch import slurm
+
 _PATIENCE = 20.0
 _UNITS = (1.0, 60.0, 3600.0, 86400.0)
 
@@ -23,12 +25,13 @@ def job_end() -> float | None:
 
 
 def _time_left() -> float | None:
-    if job := os.environ.get("SLURM_JOB_ID"):
+    if job := slurm.own_job():
         return of_slurm(_asked("squeue", "-h", "-j", job, "-o", "%L"))
-    if job := os.environ.get("PBS_JOBID"):
+    if job := os.environ.get("PBS_JOBID", ""):
         return of_pbs(_asked("qstat", "-f", job))
-    if job := os.environ.get("LSB_JOBID"):
-        return of_lsf(_asked("bjobs", "-noheader", "-o", "time_left", job))
+    if job := os.environ.get("LSB_JOBID", ""):
+        element = os.environ.get("LSB_JOBINDEX", "0")  # the elements of an array have one number in common
+        return of_lsf(_asked("bjobs", "-noheader", "-o", "time_left", job if element == "0" else f"{job}[{element}]"))
     return None
 
 
@@ -79,7 +82,9 @@ def _clock(text: str) -> float:
 
 def _asked(*command: str) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PATIENCE, check=False, env=slurm.for_questions()
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from l2l.optimizer import Optimizer
     from l2l.provenance import Fingerprint
     from l2l.space import ParameterSpace
-    from l2l.values import Evaluation
+    from l2l.values import Evaluation, Resources
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,8 @@ def _run(arguments: argparse.Namespace) -> int:
     _check_limits(experiment, launcher)
     slots = _slots(experiment, launcher)
     with _stand_in(experiment, launcher) as evaluating:
-        evaluating.start(experiment.optimizee, experiment.resources)
+        resources = _resources_here(experiment, launcher, evaluating)
+        evaluating.start(experiment.optimizee, resources)
         said = evaluating.describe()
         _check_unchanged(experiment, now, said)
         space = experiment.narrowed(said.space)
@@ -79,7 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _line("launcher", _launcher_text(experiment, launcher, slots or evaluating.slots))
         budget = Budget(experiment, space, optimizer, slots or evaluating.slots)
         if arguments.probe:
-            one = _one_trial(experiment, space, evaluating)
+            one = _one_trial(experiment, space, evaluating, resources)
             _line("one trial", _trial_text(experiment, one))
             if one.status != Status.OK:
                 say("the default individual fails; look at the model before the experiment runs")
@@ -249,6 +250,26 @@ def _stand_in(experiment: "Experiment", launcher: "Launcher") -> "Launcher":
     return built
 
 
+def _resources_here(experiment: "Experiment", launcher: "Launcher", evaluating: "Launcher") -> "Resources":
+    """What the evaluating process has: all that a trial wants, but GPUs only where trials run or this machine has some.
+
+    A login node has none: the trials' own are those of other nodes.
+    """
+    from dataclasses import replace
+
+    from l2l.errors import OptionError
+
+    resources = experiment.resources
+    if evaluating is launcher or not resources.gpus:
+        return resources
+    try:
+        evaluating.capacity(resources, programs=experiment.optimizee.programs)
+    except OptionError:
+        _line("here", "this machine has too few GPUs: the model is set up without, as trials elsewhere are not")
+        return replace(resources, gpus=0)
+    return resources
+
+
 def _space_text(space: "ParameterSpace") -> str:
     columns = ["name", "kind", "values", "default", "scale", "unit", "shape", "when"]
     rows = []
@@ -273,7 +294,9 @@ def _space_text(space: "ParameterSpace") -> str:
     return "\n".join([table, *notes])
 
 
-def _one_trial(experiment: "Experiment", space: "ParameterSpace", launcher: "Launcher") -> "Evaluation":
+def _one_trial(
+    experiment: "Experiment", space: "ParameterSpace", launcher: "Launcher", resources: "Resources"
+) -> "Evaluation":
     """Run the default individual once."""
     import numpy as np
 
@@ -281,7 +304,7 @@ def _one_trial(experiment: "Experiment", space: "ParameterSpace", launcher: "Lau
 
     individual = space.default
     words = entropies(experiment.seed, experiment.seeding, [individual.key], np.zeros(1, dtype=np.int64))
-    launcher.submit([Trial(individual, entropy=as_ints(words)[0], resources=experiment.resources)])
+    launcher.submit([Trial(individual, entropy=as_ints(words)[0], resources=resources)])
     return launcher.collect()[0]
 
 

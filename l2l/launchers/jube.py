@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from l2l.batch.slurm import for_jobs
 from l2l.errors import LauncherError, OptionError
 from l2l.launcher import Description, Launcher
 from l2l.launchers.cores import crowded, usable_cores
@@ -146,7 +147,10 @@ class JubeLauncher(Launcher):
         self._past = Past(self._folder, terms)
         self._marker = f"{uuid.uuid4().hex}/"
         self._guardian = Guardian(self._marker)
-        environment = {**environment_of(resources.threads), MARKER: f"{self._marker}jube/"}
+        environment = environment_of(resources.threads)
+        if slurm:  # what JUBE gives to sbatch
+            environment = for_jobs(environment)
+        environment[MARKER] = f"{self._marker}jube/"
         self._jube = Jube(environment, self._guardian, logs / "jube.log")
         self._layout = Layout(terms, objectives, self.slots, script, f"l2l-{name}")
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from l2l.batch import slurm
 from l2l.errors import LauncherError, MissingPart
 from l2l.worker.guardian import Guardian
 
@@ -47,7 +48,13 @@ def check_slurm() -> None:
 def _said(command: Sequence[str], missing: MissingPart) -> str:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PATIENCE, stdin=subprocess.DEVNULL, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            env=slurm.for_questions(),
         )
     except FileNotFoundError:
         raise missing from None
@@ -147,7 +154,7 @@ class Queue:
             if new := left.keys() - told:
                 told |= new
                 # a job that ended meanwhile is no error
-                subprocess.run(["scancel", *sorted(new)], capture_output=True, timeout=_PATIENCE, check=False)
+                slurm.ask("scancel", *sorted(new), check=False)
             if time.monotonic() > deadline:
                 raise LauncherError(
                     f"batch jobs {', '.join(sorted(left))} do not end; end them with scancel, and resume"

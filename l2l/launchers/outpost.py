@@ -19,6 +19,7 @@ try:
 except ImportError:  # run from a source tree that is on nobody's path
     sys.path.append(str(Path(__file__).absolute().parents[2]))
 
+from l2l.batch import slurm
 from l2l.errors import L2LError, LauncherError
 from l2l.worker.group import serve_together
 from l2l.worker.station import Station
@@ -65,6 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         call = Call.parse(Path(arguments[1]).read_text() if len(arguments) > 1 else sys.stdin.read())
         if call.ranks == 1:
+            slurm.forget_wishes()
             Station(call.addresses, call.secret, origin=origin).serve()
         else:
             _serve_as_rank(call, origin)

@@ -10,12 +10,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from l2l.batch import slurm
 from l2l.errors import LauncherError, OptionError
 from l2l.launchers.pooled import PooledLauncher
 from l2l.launchers.slurm_fleet import SlurmFleet
-from l2l.launchers.slurm_orders import Job, Order, Step, ask_slurm, program
+from l2l.launchers.slurm_orders import Job, Order, Step
 from l2l.optimizee import Optimizee
 from l2l.values import Resources
 from l2l.worker.plan import Plan
@@ -96,12 +98,13 @@ class SlurmLauncher(PooledLauncher):
 
     def about(self) -> str:
         """Which Slurm, and what of it we have."""
-        program("srun")
-        version = ask_slurm("sinfo", "--version").strip()
+        slurm.program("srun")
+        version = slurm.ask("sinfo", "--version").strip()
         if _inside():
             nodes = allocated()
-            return f"{version}, an allocation of {len(nodes)} node(s) with {sum(nodes.values())} cores"
-        ask_slurm("scontrol", "ping")
+            cores = sum(one.cores for one in nodes.values())
+            return f"{version}, an allocation of {len(nodes)} node(s) with {cores} cores"
+        slurm.ask("scontrol", "ping")
         return f"{version}, jobs of {self._per_job} worker(s)"
 
     def capacity(self, resources: Resources, *, programs: bool = False) -> int:
@@ -133,7 +136,7 @@ class SlurmLauncher(PooledLauncher):
 
     def crew(self, plan: Plan) -> SlurmFleet:
         """Ask for the workers."""
-        program("srun")
+        slurm.program("srun")
         inside = _inside()
         label = _label(self._folder)
         if not inside:
@@ -143,7 +146,7 @@ class SlurmLauncher(PooledLauncher):
         fleet = SlurmFleet(plan, orders, label, each.ranks)
         try:
             if self._own:
-                ask_slurm("scancel", "--me", f"--name={label}", check=False)  # a leader that was killed left them
+                slurm.ask("scancel", "--me", f"--name={label}", check=False)  # a leader that was killed left them
                 fleet.call.write(self._own / "call")
             fleet.give()
         except BaseException:
@@ -180,15 +183,13 @@ class SlurmLauncher(PooledLauncher):
         Raises:
             OptionError: There is no room for one.
         """
-        nodes, ranks, threads = allocated(), each.ranks, each.threads
-        found = _groups(nodes, ranks, threads)[: self._workers] if ranks > 1 else []
-        if ranks == 1:
-            found = _shares(nodes, threads, self._workers)
+        nodes = allocated()
+        found = _groups(nodes, each)[: self._workers] if each.ranks > 1 else _shares(nodes, each, self._workers)
         if not found:
-            had = ", ".join(f"{node} {cores}" for node, cores in nodes.items())
+            wanted = f"{each.ranks} rank(s) of {each.threads} thread(s)" + f" and {each.gpus} GPU(s)" * bool(each.gpus)
+            had = ", ".join(f"{name} {node}" for name, node in nodes.items())
             raise OptionError(
-                f"resources: a trial wants {ranks} rank(s) of {threads} thread(s), and the allocation has no room for "
-                f"one; its nodes and cores: {had}"
+                f"resources: a trial wants {wanted}, and the allocation has no room for one; its nodes: {had}"
             )
         return found
 
@@ -251,21 +252,50 @@ def _label(folder: Path | None) -> str:
     return f"l2l-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
 
 
-def allocated() -> dict[str, int]:
-    """Node → cores of the allocation that this process runs in.
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What our allocation has of a node.
+
+    Args:
+        cores: How many.
+        gpus: None where Slurm does not say.
+        memory: Bytes; None where Slurm does not count it.
+    """
+
+    cores: int
+    gpus: int | None = None
+    memory: int | None = None
+
+    def places(self, each: Resources) -> int:
+        """How many workers there is room for, each with what a trial's rank wants."""
+        places = self.cores // each.threads
+        if each.gpus and self.gpus is not None:
+            places = min(places, self.gpus // each.gpus)
+        if each.memory and self.memory:  # a limit and no need: one always gets a chance
+            places = min(places, max(1, self.memory // each.memory))
+        return places
+
+    def __str__(self) -> str:
+        return f"{self.cores} core(s)" + (f" and {self.gpus} GPU(s)" if self.gpus else "")
+
+
+def allocated() -> dict[str, Share]:
+    """Node → what the allocation that this process runs in has of it.
 
     Raises:
         LauncherError: Slurm does not say.
     """
     listed = os.environ.get("SLURM_JOB_NODELIST", "")
-    nodes = ask_slurm("scontrol", "show", "hostnames", listed).split()
+    nodes = slurm.nodes_of(listed)
     cores = cores_of(os.environ.get("SLURM_JOB_CPUS_PER_NODE", ""))
     if not nodes or len(nodes) != len(cores):
         raise LauncherError(
             f"expected as many numbers of cores as nodes of the allocation, got SLURM_JOB_NODELIST={listed!r} and "
             f"SLURM_JOB_CPUS_PER_NODE={os.environ.get('SLURM_JOB_CPUS_PER_NODE')!r}"
         )
-    return dict(zip(nodes, cores, strict=True))
+    rest = slurm.granted(slurm.own_job())
+    unknown = slurm.Node(None, None)
+    return {node: Share(count, *rest.get(node, unknown)) for node, count in zip(nodes, cores, strict=True)}
 
 
 def cores_of(text: str) -> list[int]:
@@ -281,28 +311,28 @@ def cores_of(text: str) -> list[int]:
     return found
 
 
-def _shares(nodes: dict[str, int], threads: int, workers: int | None) -> list[tuple[int, list[str]]]:
-    """How many workers of so many threads each node gets, at most so many in all."""
+def _shares(nodes: dict[str, Share], each: Resources, workers: int | None) -> list[tuple[int, list[str]]]:
+    """How many workers each node gets, at most so many in all."""
     left = workers if workers is not None else 1 << 62
     found = []
-    for node, cores in nodes.items():
-        places = min(cores // threads, left)
+    for name, node in nodes.items():
+        places = min(node.places(each), left)
         left -= places
         if places:
-            found.append((places, [node]))
+            found.append((places, [name]))
     return found
 
 
-def _groups(nodes: dict[str, int], ranks: int, threads: int) -> list[tuple[int, list[str]]]:
-    """Nodes for each group of ranks: one of them where it has the cores, else as many whole ones as are needed."""
+def _groups(nodes: dict[str, Share], each: Resources) -> list[tuple[int, list[str]]]:
+    """Nodes for each group of ranks: one of them where it has the room, else as many whole ones as are needed."""
     found: list[tuple[int, list[str]]] = []
     gathered: list[str] = []
-    for node, cores in nodes.items():
-        fitting = cores // (ranks * threads)
-        found += [(1, [node])] * fitting
-        if not fitting:
-            gathered.append(node)
-            if sum(nodes[one] // threads for one in gathered) >= ranks:
+    for name, node in nodes.items():
+        fitting = node.places(each) // each.ranks
+        found += [(1, [name])] * fitting
+        if not fitting and node.places(each):
+            gathered.append(name)
+            if sum(nodes[one].places(each) for one in gathered) >= each.ranks:
                 found.append((1, gathered))
                 gathered = []
     return found

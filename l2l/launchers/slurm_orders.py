@@ -10,22 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from l2l.errors import LauncherError, MissingPart
+from l2l.batch import slurm
+from l2l.errors import LauncherError
 from l2l.launchers.outpost import PROGRAM, Call
 from l2l.values import Resources
 from l2l.worker.crash import log_size, tail
 
-_PATIENCE = 60.0
 _UNKILLABLE = 5.0
 """Seconds that a step's srun may take to see that the step was killed."""
 _BAD = ("down", "drained", "fail", "err", "unk", "not_resp", "power", "boot", "maint")
 """How the states of nodes begin that take no step of ours; one that is draining does, as long as our job is there."""
-_OF_THE_JOB = (
-    "SLURM_NTASKS", "SLURM_NPROCS", "SLURM_CPUS_PER_TASK", "SLURM_TRES_PER_TASK", "SLURM_MEM_PER", "SLURM_GPUS",
-    "SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SLURM_TASKS_PER_NODE", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND",
-    "SLURM_EXACT", "SLURM_OVERLAP", "SLURM_HINT", "SLURM_THREADS_PER_CORE",
-)  # fmt: skip
-"""How these begin: wishes for the job's own tasks, which srun would take for wishes for ours."""
 
 
 class Order(ABC):
@@ -136,11 +130,11 @@ class Step(Order):
 
     def ask(self, call: Call) -> None:
         """Start srun, and tell the tasks through it where we are."""
-        command = [program("srun"), *self._options, f"--job-name={self._listed}", *outpost(self.origin)]
+        command = [slurm.program("srun"), *self._options, f"--job-name={self._listed}", *outpost(self.origin)]
         self._killed = math.inf
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, env=step_environment()
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, env=slurm.for_steps()
             )
         assert self._process.stdin is not None
         try:
@@ -172,12 +166,10 @@ class Step(Order):
         """Kill the step; its srun too, later, if it does not see that."""
         if self._process is None or self._process.poll() is not None:
             return
-        job = os.environ.get("SLURM_JOB_ID", "")
-        listed = ask_slurm("squeue", "-h", "-s", "-j", job, "-o", "%i %j", check=False)
-        for line in listed.splitlines():
-            step, _, name = line.partition(" ")
-            if name.strip() == self._listed:
-                ask_slurm("scancel", "--signal=KILL", step, check=False)
+        listed = slurm.ask("squeue", "-h", "-s", "-j", slurm.own_job(), "-o", "%i %j", check=False)
+        for step, name in slurm.pairs(listed).items():
+            if name == self._listed:
+                slurm.ask("scancel", "--signal=KILL", step, check=False)
         self._killed = min(self._killed, time.monotonic())
 
     @property
@@ -197,11 +189,6 @@ def step_options(tasks: int, resources: Resources, options: Sequence[str]) -> li
 def outpost(origin: str, file: Path | None = None) -> list[str]:
     """The command of a task."""
     return [sys.executable, "-P", PROGRAM, origin, *([str(file)] if file else [])]
-
-
-def step_environment() -> dict[str, str]:
-    """Ours, without what was asked for the tasks of the job itself."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_JOB)}
 
 
 class Job(Order):
@@ -243,7 +230,7 @@ class Job(Order):
         self._options = [
             *wanted,
             f"--job-name={label}",
-            f"--output={log}",
+            f"--output={self._output(log)}",
             "--open-mode=append",
             "--no-requeue",
             *options,
@@ -252,9 +239,15 @@ class Job(Order):
     def ask(self, call: Call) -> None:
         """Submit the job."""
         command = shlex.join(["srun", *self._step, *outpost(self.origin, self._call)])
-        script = f"#!/bin/sh\nunset $(env | grep -oE '^({'|'.join(_OF_THE_JOB)})[^=]*')\nexec {command}\n"
-        said = ask_slurm("sbatch", "--parsable", *self._options, given=script)
+        log = "" if slurm.output_pattern(str(self.log)) else f"exec >>{shlex.quote(str(self.log))} 2>&1\n"
+        script = f"#!/bin/sh\n{log}{slurm.shell_to_forget_wishes()}\nexec {command}\n"
+        said = slurm.ask("sbatch", "--parsable", *self._options, given=script)
         self.number, self.state, self._code = said.strip().partition(";")[0], "PENDING", None
+
+    @staticmethod
+    def _output(log: Path) -> str:
+        """What `--output` is told; where it cannot name the log, the script writes there itself."""
+        return slurm.output_pattern(str(log)) or os.devnull
 
     def ended(self) -> int | None:
         """Its return code once the queue does not have it; 0 where that is not known."""
@@ -284,69 +277,27 @@ class Job(Order):
     def cancel(self) -> None:
         """Cancel it."""
         if self.number and self.state:
-            ask_slurm("scancel", self.number, check=False)
+            slurm.ask("scancel", self.number, check=False)
 
     def _told(self, key: str) -> str:
-        told = ask_slurm("scontrol", "show", "job", self.number, check=False)
+        told = slurm.ask("scontrol", "show", "job", self.number, check=False)
         return next((one.partition("=")[2] for one in told.split() if one.startswith(f"{key}=")), "")
 
 
 def look_after(jobs: Sequence[Job], label: str) -> bool:
     """Ask the queue, once for all jobs, in which state they are; whether it answers, else they are as they were."""
     try:
-        listed = ask_slurm("squeue", "-h", "--me", f"--name={label}", "-o", "%i %T")
+        listed = slurm.ask("squeue", "-h", "--me", f"--name={label}", "-o", "%i %T")
     except LauncherError:
         return False
-    states = dict(line.split() for line in listed.splitlines())
+    states = slurm.pairs(listed)
     for job in jobs:
         job.state = states.get(job.number, "")
     return True
 
 
-def program(name: str) -> str:
-    """The path of one of Slurm's programs.
-
-    Raises:
-        MissingPart: It is not there.
-    """
-    import shutil
-
-    found = shutil.which(name)
-    if found is None:
-        raise MissingPart(f"Slurm ({name})", "the site's module of Slurm, or run where Slurm is")
-    return found
-
-
-def ask_slurm(name: str, *arguments: str, given: str | None = None, check: bool = True) -> str:
-    """What one of Slurm's programs says.
-
-    Args:
-        name: Of the program.
-        arguments: Of it.
-        given: To its standard input.
-        check: Whether its failure is an error; else what it printed until then counts.
-
-    Raises:
-        MissingPart: It is not there.
-        LauncherError: It fails or does not answer.
-    """
-    try:
-        done = subprocess.run(
-            [program(name), *arguments], input=given, capture_output=True, text=True, timeout=_PATIENCE, check=False
-        )
-    except subprocess.TimeoutExpired:
-        if check:
-            raise LauncherError(f"{name} has not answered for {_PATIENCE:g} s") from None
-        return ""
-    if check and done.returncode:
-        raise LauncherError(
-            f"{shlex.join([name, *arguments])}: {done.stderr.strip() or f'exit code {done.returncode}'}"
-        )
-    return done.stdout
-
-
 def bad_nodes(nodes: Sequence[str]) -> list[str]:
     """Those of these nodes that are down, or do not answer."""
-    listed = ask_slurm("sinfo", "-h", "-N", "-n", ",".join(nodes), "-o", "%N %T", check=False)
+    listed = slurm.ask("sinfo", "-h", "-N", "-n", ",".join(nodes), "-o", "%N %T", check=False)
     states = dict(line.split(maxsplit=1) for line in listed.splitlines() if " " in line)
     return [node for node in nodes if (state := states.get(node, "").lower()).startswith(_BAD) or state.endswith("*")]

@@ -59,7 +59,8 @@ class Job:
         start: list[str] = []
         if self.mpi and system.name == "slurm":
             # srun does not take the number of cores from the job's own options.
-            start = ["srun", f"--cpus-per-task={self.cores}"]
+            # With --export=NONE for the job, its steps would lack what its script sets up.
+            start = ["srun", "--export=ALL", f"--cpus-per-task={self.cores}"]
         elif self.mpi:
             start = [_beside(program_here(), "mpiexec"), "-n", str(self.tasks)]
         environment = self.wishes.environment

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from l2l.batch import slurm
 from l2l.errors import OptionError, RunFailed
 from l2l.submit.settings import SYSTEMS
 
@@ -19,11 +20,7 @@ Value = str | int | Path | tuple[str, ...] | None
 """Of a name in a template: lines with None are left out, lines with several are written several times."""
 
 _PATIENCE = 60.0
-_KEPT = ("SLURM_CONF", "SLURM_MPI_TYPE")
-_OF_JOBS = (
-    *("SLURM_", "SLURMD_", "SRUN_", "L2L_JOB_"),
-    *("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIEXEC_"),
-)
+_OF_JOBS = ("L2L_JOB_", "OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIEXEC_")
 
 
 class System(ABC):
@@ -124,7 +121,7 @@ class System(ABC):
 
 def outside(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """An environment without the variables that a batch job and MPI have set."""
-    return {name: value for name, value in environment.items() if name in _KEPT or not name.startswith(_OF_JOBS)}
+    return {name: value for name, value in slurm.for_jobs(environment).items() if not name.startswith(_OF_JOBS)}
 
 
 def of_name(name: str) -> System:

@@ -174,7 +174,7 @@ def test_under_slurm_the_batch_process_leads_unless_mpi_does() -> None:
     assert started(script(ALL, "slurm"))[:2] == [L2L, "run"]
     assert started(script(ALL, "slurm", "slurm"))[:2] == [L2L, "run"]
     text = script(ALL, "slurm", "mpi")
-    assert started(text)[:4] == ["srun", "--cpus-per-task=2", L2L, "run"]
+    assert started(text)[:5] == ["srun", "--export=ALL", "--cpus-per-task=2", L2L, "run"]
     assert "--signal=USR1@60" in directives(text, "SBATCH")
 
 
