@@ -14,7 +14,8 @@ from l2l.individual import Individual
 from l2l.optimizee import Optimizee
 from l2l.optimizees.building import Folder, build, says
 from l2l.optimizees.declarations import check_different, objective, observable
-from l2l.optimizees.program import OUT, failure, json_of, last_line, lines_of, parsed, run
+from l2l.optimizees.program import OUT, failure, json_of, last_line, last_match, number, parsed, run
+from l2l.optimizees.result_table import ResultTable
 from l2l.optimizees.template import FILE, WORD, Template
 from l2l.space import ParameterSpace
 from l2l.values import Outcome, Trial
@@ -47,10 +48,15 @@ class Command(Optimizee):
         files: Name in the private folder → template that is written there, with the template's permissions.
         paths: Name → file or folder; `{name}` is its absolute path.
         fitness: Where it is: `stdout` (the last line: numbers, or a JSON object), `json` (a file that the program
-            writes), or `exit-code`.
+            writes), `table` (a file of columns that it writes) or `exit-code`. `table` where `result` says which
+            columns, else `stdout`, unless given.
         pattern: Regular expression that finds the fitness in a line of standard output instead; the last match counts.
             Groups bear the names of objectives and observables, or there is one group for each objective.
-        result: Name of the JSON file, in the private folder.
+        result: Name of the JSON file in the private folder, or of a table, as `{csv: out.csv, column: rate, row: last}`
+            or `{tsv: …}`. `column` is a name or a place from 0, or a mapping from objectives and observables to these;
+            each has the column of its name unless given. `row` is `last` (unless given), `first`, a place, or `mean`,
+            `median`, `min`, `max` or `sum` of all. An observable that is an array takes all rows.
+        environment: Variable → value, in which parameters are written as in `command`; null removes a variable.
         objectives: Name → `minimize` or `maximize`, or `{maximize: true, unit: Hz}`; JSON has them by name.
         observables: Name → `{shape: …, dtype: float, unit: …, ragged: false}`; JSON has them by name.
         stochastic: Whether the seed matters; by default whether a template has `seed`.
@@ -70,7 +76,9 @@ class Command(Optimizee):
         True
     """
 
-    depends_on = tuple(f"l2l.optimizees.{name}" for name in ("building", "declarations", "program", "template"))
+    depends_on = tuple(
+        f"l2l.optimizees.{name}" for name in ("building", "declarations", "program", "result_table", "template")
+    )
 
     programs = True
 
@@ -81,9 +89,10 @@ class Command(Optimizee):
         parameters: ParameterSpace,
         files: Mapping[str, Path] = {},
         paths: Mapping[str, Path] = {},
-        fitness: Literal["stdout", "json", "exit-code"] = "stdout",
+        fitness: Literal["stdout", "json", "exit-code", "table"] | None = None,
         pattern: str | None = None,
-        result: str = "result.json",
+        result: str | Mapping[str, Any] = "result.json",
+        environment: Mapping[str, str | int | float | None] = {},
         objectives: Mapping[str, Any] = {"fitness": "minimize"},
         observables: Mapping[str, Any] = {},
         stochastic: bool | None = None,
@@ -109,13 +118,20 @@ class Command(Optimizee):
             (one, f"Command: template of {target!r}") for target, (one, _) in self._files.items()
         ]:
             template.check(parameters, where)
-        templates = [*self._words, *(template for template, _ in self._files.values())]
+        self._variables = {
+            name: None if value is None else _variable(name, value, names) for name, value in environment.items()
+        }
+        variables = {name: template for name, template in self._variables.items() if template is not None}
+        for name, template in variables.items():
+            template.check(parameters, f"Command: option 'environment': {name}")
+        templates = [*self._words, *variables.values(), *(template for template, _ in self._files.values())]
         mentioned = {name for template in templates for name in template.names}
         self.stochastic = "seed" in mentioned if stochastic is None else stochastic
-        self._source = fitness
-        self._result = _inside("result", result)
+        self._source = fitness or ("table" if isinstance(result, Mapping) else "stdout")
+        self._table = self._table_of(result)
+        self._result = "" if isinstance(result, Mapping) else _inside("result", result)
         self._pattern = self._compiled(pattern)
-        if fitness == "exit-code" and (len(self.objectives) > 1 or self.observables):
+        if self._source == "exit-code" and (len(self.objectives) > 1 or self.observables):
             raise OptionError("Command: an exit code is one number: expected one objective and no observables")
 
     @property
@@ -156,7 +172,7 @@ class Command(Optimizee):
                     f"Command: {program!r} is relative to the private folder of a trial, where there is no such file; "
                     f"give its place in paths: {{program: {program}}}, and {{program}} in the command"
                 )
-            if shutil.which(program) is None:
+            if shutil.which(program, path=self._search_path()) is None:
                 where = "is not there, or may not be executed" if "/" in program else "is not on the PATH here"
                 raise NotFoundError(f"Command: the program {program!r} {where}")
 
@@ -178,10 +194,36 @@ class Command(Optimizee):
             place.write_text(template.render(values), encoding="utf-8")
             place.chmod(mode & 0o777 | 0o600)
         words = [*trial.launch, *(template.render(values) for template in self._words)]
-        code = run(words, folder)
+        code = run(words, folder, self._environment(values))
         if code and (code < 0 or self._source != "exit-code"):
             raise failure(words, code, folder)
         return self._outcome(code, folder)
+
+    def _environment(self, values: Mapping[str, Any]) -> dict[str, str] | None:
+        """All variables of the program; None where they are those of this process."""
+        if not self._variables:
+            return None
+        changed = {name: one.render(values) for name, one in self._variables.items() if one is not None}
+        kept = {name: value for name, value in os.environ.items() if name not in self._variables}
+        return kept | changed
+
+    def _search_path(self) -> str | None:
+        """Where a program is looked for, where that is the same in all trials; None for where this process looks."""
+        template = self._variables.get("PATH")
+        known = template is not None and template.names <= self._places.keys()
+        return template.render(self._places) if template is not None and known else None
+
+    def _table_of(self, result: str | Mapping[str, Any]) -> ResultTable | None:
+        place = "Command: option 'result'"
+        if self._source != "table":
+            if isinstance(result, Mapping):
+                raise OptionError(f"{place}: a table is for fitness: table, got fitness: {self._source}")
+            return None
+        if not isinstance(result, Mapping):
+            raise OptionError(f"{place}: expected a table, as {{csv: out.csv, column: rate}}, got {result!r}")
+        table = ResultTable.of(result, [*(one.name for one in self.objectives), *self.observables], place)
+        _inside("result", table.file)
+        return table
 
     def teardown(self) -> None:
         """Remove what was built."""
@@ -197,6 +239,8 @@ class Command(Optimizee):
     def _outcome(self, code: int, folder: Path) -> Outcome:
         if self._source == "exit-code":
             return Outcome(code)
+        if self._table is not None:
+            return self._of_table(self._table, folder)
         if self._source == "json":
             return self._of_json(json_of(folder / self._result), self._result)
         if self._pattern is not None:
@@ -204,10 +248,10 @@ class Command(Optimizee):
         line = last_line(folder / OUT)
         if line.startswith("{"):
             return self._of_json(parsed(line, "last line of standard output"), "last line of standard output")
-        try:
-            return Outcome(tuple(map(float, line.replace(",", " ").split())))
-        except ValueError:
-            raise Invalid(f"last line of standard output: expected {self._wanted}, got {line[:200]!r}") from None
+        numbers = [number(text) for text in line.replace(",", " ").split()]
+        if None in numbers:
+            raise Invalid(f"last line of standard output: expected {self._wanted}, got {line[:200]!r}")
+        return Outcome(tuple(numbers))
 
     def _of_json(self, data: Any, where: str) -> Outcome:
         if not isinstance(data, Mapping):
@@ -218,20 +262,23 @@ class Command(Optimizee):
         return Outcome(fitness, {name: data[name] for name in self.observables if name in data})
 
     def _of_match(self, path: Path, pattern: re.Pattern[str]) -> Outcome:
-        found = None
-        for line in lines_of(path):
-            for match in pattern.finditer(line):
-                found = match
+        found = last_match(path, pattern)
         if found is None:
             raise Invalid(f"standard output: expected a line that matches {pattern.pattern!r}, found none")
-        try:
-            if found.groupdict():
-                numbers = {name: float(text) for name, text in found.groupdict().items()}
-                observed = {name: numbers.pop(name) for name in self.observables}
-                return Outcome(numbers, observed)
-            return Outcome(tuple(float(text) for text in found.groups()))
-        except (TypeError, ValueError):
-            raise Invalid(f"standard output: expected {self._wanted}, got {found[0][:200]!r}") from None
+        names: list[str | int] = [*pattern.groupindex] or [*range(1, pattern.groups + 1)]
+        numbers: dict[Any, float | None] = {name: number(found[name]) for name in names}
+        if None in numbers.values():
+            raise Invalid(f"standard output: expected {self._wanted}, got {found[0][:200]!r}")
+        if not pattern.groupindex:
+            return Outcome(tuple(numbers.values()))
+        observed = {name: numbers.pop(name) for name in self.observables}
+        return Outcome(numbers, observed)
+
+    def _of_table(self, table: ResultTable, folder: Path) -> Outcome:
+        whole = [name for name, one in self.observables.items() if one.ragged or one.shape]
+        found = table.read(folder, whole)
+        fitness = {one.name: found[one.name] for one in self.objectives}
+        return Outcome(fitness, {name: found[name] for name in self.observables})
 
     @property
     def _wanted(self) -> str:
@@ -273,6 +320,20 @@ def _templates(option: str, command: list[str] | str, names: Sequence[str]) -> l
     if not words or not words[0]:
         raise OptionError(f"{place}: expected a program and its arguments, got {command!r}")
     return [Template(word, WORD, names, f"{place}: {word!r}") for word in words]
+
+
+def _variable(name: str, value: str | int | float, names: Sequence[str]) -> Template:
+    """The template of a variable's value.
+
+    Raises:
+        OptionError: There can be no variable of that name, or no such value.
+    """
+    place = f"Command: option 'environment': {name}"
+    if not name or "=" in name or "\0" in name:
+        raise OptionError(f"Command: option 'environment': expected the name of a variable, got {name!r}")
+    if "\0" in str(value):
+        raise OptionError(f"{place}: expected a text without NUL characters, got {value!r}")
+    return Template(str(value), WORD, names, place)
 
 
 def _names(parameters: ParameterSpace, others: Sequence[str]) -> list[str]:

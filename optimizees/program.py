@@ -2,36 +2,39 @@
 
 import ctypes
 import json
+import mmap
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from l2l.errors import Invalid
 
 OUT, ERR = "stdout.txt", "stderr.txt"
 """Where standard output and error go, in the folder."""
 TAIL = 65536
-"""Bytes at the end of standard output in which its last line is looked for, and of a line that is searched."""
+"""Bytes that are read at once."""
 LARGEST_RESULT = 256 * 2**20
-"""Bytes of a JSON file that are still read."""
+"""Bytes of a line or of a file with results that are still read: a few times what a trial can reasonably return."""
 
 
 class ProgramFailed(RuntimeError):
     """A program ended with another exit code than 0, or by a signal; the message has the end of what it wrote."""
 
 
-def run(words: list[str], folder: Path) -> int:
+def run(words: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> int:
     """Run a program in a folder; it dies with this process.
 
     Args:
         words: Program and arguments.
         folder: Where it runs and where its standard output and error are kept.
+        environment: All its variables; those of this process unless given.
 
     Returns:
         The exit code; below 0 the number of the signal that ended it.
@@ -47,6 +50,7 @@ def run(words: list[str], folder: Path) -> int:
                 process = subprocess.Popen(
                     words,
                     cwd=folder,
+                    env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=err,
@@ -102,16 +106,111 @@ def tail_of(path: Path, size: int) -> str:
 
 
 def last_line(path: Path) -> str:
-    """The last line of a file that is not blank.
+    """The last line of standard output that is not blank, whole; of what carriage returns overwrite, the last.
 
     Raises:
-        Invalid: There is none.
+        Invalid: There is none, or it is longer than `LARGEST_RESULT`.
     """
-    lines = tail_of(path, TAIL).split("\n")
-    for line in reversed(lines):
-        if line.strip():
-            return line.strip()
-    raise Invalid("standard output: expected the fitness on its last line, got nothing")
+    place = "last line of standard output"
+    with path.open("rb") as file:
+        pieces: list[bytes] = []  # from the last to the first
+        for piece in _backwards(file):
+            kept = piece if pieces else piece.rstrip()
+            start = kept.rfind(b"\n") + 1
+            if kept:
+                pieces.append(kept[start:])
+            if start:
+                break
+            if sum(map(len, pieces)) > LARGEST_RESULT:
+                raise Invalid(f"{place}: expected at most {LARGEST_RESULT} bytes, got more; is there a line break?")
+    line = b"".join(reversed(pieces)).decode(errors="replace").strip().removeprefix("\ufeff")
+    if not line:
+        raise Invalid("standard output: expected the fitness on its last line, got nothing")
+    return line.rpartition("\r")[2].strip()
+
+
+def _backwards(file: IO[bytes]) -> Iterator[bytes]:
+    """A file in pieces, from its end."""
+    end = os.fstat(file.fileno()).st_size
+    while end:
+        start = max(0, end - TAIL)
+        file.seek(start)
+        yield file.read(end - start)
+        end = start
+
+
+def last_match(path: Path, pattern: re.Pattern[str]) -> dict[str | int, str] | None:
+    """What the groups of a pattern hold where it is last found in a line; None where it is nowhere.
+
+    Args:
+        path: Of the file, of which one line may be as long as `LARGEST_RESULT`.
+        pattern: Looked for in each line by itself.
+
+    Raises:
+        Invalid: A line is longer.
+    """
+    found: dict[str | int, str] | None = None
+    with path.open("rb") as file:
+        start = 0
+        while piece := file.readline(TAIL):
+            if piece.endswith(b"\n") or len(piece) < TAIL:
+                for match in pattern.finditer(piece.decode(errors="replace").rstrip("\r\n")):
+                    found = _groups(match)
+            else:
+                found = _in_long_line(file, start, pattern) or found
+            start = file.tell()
+    return found
+
+
+def _in_long_line(file: IO[bytes], start: int, pattern: re.Pattern[str]) -> dict[str | int, str] | None:
+    """As `last_match`, of the line that begins at a place; leaves the file at its end.
+
+    The line is looked at where it lies, in the file's pages, so that it takes no memory of this process.
+    """
+    while (piece := file.readline(TAIL)) and not piece.endswith(b"\n"):
+        pass
+    end = file.tell()
+    if end - start > LARGEST_RESULT:
+        raise Invalid(f"standard output: expected lines of at most {LARGEST_RESULT} bytes, got {end - start}")
+    found: dict[str | int, str] | None = None
+    text = end - (len(piece) - len(piece.rstrip(b"\r\n")))
+    with (
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages,
+        memoryview(pages) as whole,
+        whole[start:text] as line,
+    ):
+        if not pattern.pattern.isascii():
+            for match in pattern.finditer(str(line, "utf-8", "replace")):
+                found = _groups(match)
+            return found
+        for in_bytes in re.compile(pattern.pattern.encode(), pattern.flags & ~re.UNICODE).finditer(line):
+            found = _groups(in_bytes)
+            del in_bytes  # which holds on to the pages
+    return found
+
+
+def _groups(match: re.Match[Any]) -> dict[str | int, str]:
+    """The texts of a match: all of it as 0, groups by place and by name; those without part are ""."""
+    keys: list[str | int] = [*range(match.re.groups + 1), *match.re.groupindex]
+    groups = {key: match[key] for key in keys}
+    return {
+        key: bytes(text).decode(errors="replace") if isinstance(text, bytes | memoryview) else text or ""
+        for key, text in groups.items()
+    }
+
+
+def number(text: str) -> float | None:
+    """A number as programs write it, `1e-3`, `.5`, `inf` or Fortran's `1.0D-3`; None where it is something else."""
+    plain = _FORTRAN.sub(r"\1e\2", text.strip())
+    if not plain.isascii() or "_" in plain:  # Python alone reads 1_000 and digits of other scripts
+        return None
+    try:
+        return float(plain)
+    except ValueError:
+        return None
+
+
+_FORTRAN = re.compile(r"^([-+]?[\d.]+)[dD]([-+]?\d+)$")
 
 
 def lines_of(path: Path) -> Iterator[str]:
@@ -131,7 +230,7 @@ def json_of(path: Path) -> Any:
         raise Invalid(f"{path.name}: the program was to write it, and did not")
     if path.stat().st_size > LARGEST_RESULT:
         raise Invalid(f"{path.name}: expected at most {LARGEST_RESULT} bytes, got {path.stat().st_size}")
-    return parsed(path.read_text(encoding="utf-8", errors="replace"), path.name)
+    return parsed(path.read_text(encoding="utf-8-sig", errors="replace"), path.name)
 
 
 def parsed(text: str, where: str) -> Any:
@@ -142,5 +241,5 @@ def parsed(text: str, where: str) -> Any:
     """
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid(f"{where}: expected JSON, got {text[:100]!r}: {error}") from None

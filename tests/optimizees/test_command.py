@@ -371,3 +371,181 @@ def test_it_is_stochastic_where_a_template_has_the_seed() -> None:
     assert not Command(command="echo {x}", parameters=SPACE).stochastic
     assert Command(command="echo {x} {seed}", parameters=SPACE).stochastic
     assert Command(command="echo {x}", parameters=SPACE, stochastic=True).stochastic
+
+
+# --- whatever the length of what a program writes ---
+
+
+@pytest.mark.parametrize("spikes", [5000, 20_000])
+def test_a_last_line_is_read_whole_however_long_it_is(spikes: int, tmp_path: Path) -> None:
+    script = f"import json; print('first'); print(json.dumps({{'e': 0.5, 't': [k * 0.125 for k in range({spikes})]}}))"
+    command = python(script, objectives={"e": "minimize"}, observables={"t": {"ragged": True}})
+    found = run(command, tmp_path)
+    assert (found.status, found.fitness) == (Status.OK, (0.5,))
+    assert found.observables["t"].tolist() == [k * 0.125 for k in range(spikes)]
+
+
+@pytest.mark.parametrize("before", [TAIL - 3, TAIL - 1, TAIL, TAIL + 1, 3 * TAIL + 17])
+def test_no_number_is_cut_where_a_piece_of_the_output_ends(before: int, tmp_path: Path) -> None:
+    script = f"import sys; sys.stdout.write('x' * {before} + ' rate 123456.75 end')"
+    assert fitness(python(script, pattern=r"rate (\S+)"), tmp_path) == 123456.75
+    assert fitness(python(script, pattern=r"(?P<fitness>[\d.]+) end$"), tmp_path) == 123456.75
+    assert fitness(python(script + "; print('\\r')", pattern=r"rate ([^ µ]+) end$"), tmp_path) == 123456.75
+    blanks = f"import sys; sys.stdout.write('1.5 2.5\\n' + ' ' * {before})"
+    two = python(blanks, objectives={"a": "minimize", "b": "minimize"})
+    assert fitness(two, tmp_path) == (1.5, 2.5)
+
+
+def test_a_line_beyond_all_bounds_is_invalid_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("l2l.optimizees.program.LARGEST_RESULT", 2 * TAIL)
+    command = python(f"print('1' * {4 * TAIL})")
+    assert failure(command, tmp_path) == (
+        Status.INVALID,
+        f"last line of standard output: expected at most {2 * TAIL} bytes, got more; is there a line break?",
+    )
+    status, message = failure(python(f"print('1' * {4 * TAIL})", pattern="(2)"), tmp_path)
+    assert status is Status.INVALID and "expected lines of at most" in message
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (r"1.5\r\n", 1.5),
+        (r"1.5", 1.5),
+        (r" 1e3 \n\n", 1000.0),
+        (r"1.0D-3\n", 0.001),
+        (r"10 %\r50 %\r2.5\n", 2.5),
+        (r"\ufeff2.5\n", 2.5),
+    ],
+)
+def test_numbers_are_read_as_programs_write_them(written: str, expected: float, tmp_path: Path) -> None:
+    script = f"import sys; sys.stdout.buffer.write('{written}'.encode())"
+    assert fitness(python(script), tmp_path) == expected
+
+
+@pytest.mark.parametrize("written", ["1,5", "1_000", "nan", "inf", "1.5 mV", "\\xff\\xfe", "٣", "[[" * 9000 + ""])
+def test_what_is_no_finite_number_is_invalid(written: str, tmp_path: Path) -> None:
+    assert failure(python(f"print('{written}')"), tmp_path)[0] is Status.INVALID
+
+
+# --- environment ---
+
+
+def test_variables_take_values_and_parameters_and_null_removes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("L2L_TEST_GONE", "here")
+    monkeypatch.setenv("L2L_TEST_KEPT", "kept")
+    script = "import os; print(os.environ.get('L2L_TEST_GONE'), os.environ['L2L_TEST_KEPT'], os.environ['SCALE']); "
+    script += "print(os.environ['X'])"
+    environment = {"X": "{x:.2f}", "SCALE": 4, "L2L_TEST_GONE": None}
+    assert fitness(python(script, environment=environment), tmp_path, x=0.125) == 0.12
+    assert next(tmp_path.rglob("stdout.txt")).read_text().startswith("None kept 4")
+    assert os.environ["L2L_TEST_GONE"] == "here"
+
+
+def test_a_seed_in_the_environment_makes_a_model_stochastic() -> None:
+    assert shell("echo 1", environment={"SEED": "{seed}"}).stochastic
+    assert not shell("echo 1", environment={"TAU": "{x}"}).stochastic
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"A=B": "1"}, "expected the name of a variable, got 'A=B'"),
+        ({"": "1"}, "expected the name of a variable"),
+        ({"A": True}, "option 'environment': expected Mapping"),
+        ({"A": "{y}"}, r"option 'environment': A: \{y\}: no value 'y'"),
+        ({"A": [1]}, "option 'environment': expected Mapping"),
+    ],
+)
+def test_a_wrong_environment_is_refused(environment: Any, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        shell("echo 1", environment=environment)
+
+
+def test_a_program_is_looked_for_on_the_path_that_it_gets(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "my-model"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 2.5\n")
+    program.chmod(0o755)
+    own = Command(command="my-model {x}", parameters=SPACE, environment={"PATH": f"{program.parent}:/usr/bin:/bin"})
+    assert fitness(own, tmp_path / "run") == 2.5
+    with pytest.raises(NotFoundError, match="'my-model' is not on the PATH here"):
+        Command(command="my-model {x}", parameters=SPACE).setup()
+
+
+# --- tables ---
+
+TABLE = "# by a simulator\\ntime, rate ,cv\\n0,1.5,0.1\\n1,2.5,0.2\\n2, 5.0 ,0.6\\n\\n"
+
+
+def table(result: Any, text: str = TABLE, name: str = "out.csv", **options: Any) -> Command:
+    return shell(f"printf '{text}' > {name}", result=result, **options)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        *(("last", 5.0), ("first", 1.5), ("mean", 3.0), ("median", 2.5), ("min", 1.5), ("max", 5.0), ("sum", 9.0)),
+        *((0, 1.5), (1, 2.5), (-2, 2.5)),
+    ],
+)
+def test_the_fitness_is_in_a_column_of_a_table(row: Any, expected: float, tmp_path: Path) -> None:
+    assert fitness(table({"csv": "out.csv", "column": "rate", "row": row}), tmp_path) == expected
+
+
+def test_columns_have_the_names_of_objectives_and_observables_or_others(tmp_path: Path) -> None:
+    command = table(
+        {"csv": "out.csv", "column": {"final": "cv"}},
+        objectives={"rate": "maximize", "final": "minimize"},
+        observables={"time": {"ragged": True}},
+    )
+    found = run(command, tmp_path)
+    assert found.fitness == (5.0, 0.6)
+    assert found.observables["time"].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_tables_may_be_separated_by_tabs_or_have_no_names_or_be_standard_output(tmp_path: Path) -> None:
+    assert fitness(table({"tsv": "o.tsv", "column": "b"}, "a\\tb\\n1\\t2\\n", "o.tsv"), tmp_path / "1") == 2.0
+    assert fitness(table({"csv": "o.csv", "column": 1, "row": "sum"}, "1,2\\n3,4\\n", "o.csv"), tmp_path / "2") == 6.0
+    printed = shell("printf 'a,b\\n1,2\\n'", result={"csv": "stdout.txt", "column": "b"})
+    assert fitness(printed, tmp_path / "3") == 2.0
+
+
+@pytest.mark.parametrize(
+    ("result", "text", "message"),
+    [
+        ({"csv": "none.csv", "column": "rate"}, TABLE, "none.csv: the program was to write it, and did not"),
+        ({"csv": "out.csv", "column": "rat"}, TABLE, "out.csv: no column 'rat'; did you mean 'rate'?"),
+        ({"csv": "out.csv", "column": "rate"}, "rate\\n", "out.csv: expected a row with numbers, got none"),
+        ({"csv": "out.csv", "column": "rate", "row": 7}, TABLE, "out.csv: expected a row 7 for fitness, got 3 rows"),
+        ({"csv": "out.csv", "column": "b"}, "a,b\\n1\\n", "out.csv, line 2: expected a number in column 'b', got ''"),
+        (
+            {"csv": "out.csv", "column": "a"},
+            "a\\nlots\\n",
+            "out.csv, line 2: expected a number in column 'a', got 'lots'",
+        ),
+    ],
+)
+def test_a_table_without_the_number_is_invalid(result: Any, text: str, message: str, tmp_path: Path) -> None:
+    assert failure(table(result, text), tmp_path) == (Status.INVALID, message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"result": {"column": "a"}}, "expected a file, as in {csv: out.csv, column: rate}"),
+        ({"result": {"csv": "a", "tsv": "b"}}, "expected a file, as in"),
+        ({"result": {"csv": "../a"}}, "expected a name within the private folder"),
+        ({"result": {"csv": "a", "colum": "b"}}, "no key 'colum'; did you mean 'column'"),
+        ({"result": {"csv": "a", "row": "middle"}}, "row: expected first, last, mean"),
+        ({"result": {"csv": "a", "column": -1}}, "column: expected a name, or a place from 0, got -1"),
+        ({"result": {"csv": "a", "column": {"e": "b"}}}, "column: no objective or observable 'e'"),
+        ({"result": {"csv": "a"}, "fitness": "json"}, "a table is for fitness: table, got fitness: json"),
+        ({"fitness": "table"}, "expected a table, as {csv: out.csv, column: rate}"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused(options: Any, message: str) -> None:
+    with pytest.raises(OptionError, match=re.escape(message)):
+        shell("echo 1", **options)
