@@ -50,14 +50,24 @@ _MEANINGS = {
 }
 
 
+LONGEST_NAME = 200
+"""Characters of a name: what tables, files and HDF5 take everywhere."""
+A_NAME = f"a name, which is printable text without / and of at most {LONGEST_NAME} characters"
+"""What `is_name` asks for, for messages."""
+
+
 def is_name(name: object) -> bool:
-    """Whether it can name a column of the archive."""
+    """Whether it can name a parameter, an objective, an observable or a value of a report.
+
+    A slash divides the folders of an archive. Spaces within, dots and letters of any script are allowed.
+    """
     return (
         isinstance(name, str)
         and bool(name.strip(" ."))
         and name == name.strip()
         and name.isprintable()
         and "/" not in name
+        and len(name) <= LONGEST_NAME
     )
 
 
@@ -71,7 +81,7 @@ class Objective:
         unit: Of the fitness, for tables and plots.
 
     Raises:
-        OptionError: The name is no printable text without "/", or the unit no text.
+        OptionError: The name is none (see `is_name`), or the unit no text.
     """
 
     name: str
@@ -80,7 +90,10 @@ class Objective:
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
-            raise OptionError(f"objective: expected a name, which is printable text without /, got {self.name!r}")
+            hint = ""
+            if isinstance(self.name, str) and "/" in self.name:
+                hint = f"; write {self.name.replace('/', ' per ')!r}, and a unit as unit={self.name!r}"
+            raise OptionError(f"objective: expected {A_NAME}, got {self.name!r}{hint}")
         if not isinstance(self.unit, str):
             raise OptionError(f"objective {self.name!r}: unit: expected text, got {self.unit!r}")
         object.__setattr__(self, "maximize", flag(self.maximize, f"objective {self.name!r}: maximize"))

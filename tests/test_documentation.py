@@ -19,8 +19,8 @@ import yaml
 
 import l2l
 from l2l import registry
-from l2l.cli.dispatch import COMMANDS, FAILED, FINISHED, STOPPED, WRONG
-from l2l.cli.parser import Parser, build, parse
+from l2l.cli.dispatch import COMMANDS, FAILED, FINISHED, INTERRUPTED, STOPPED, WRONG
+from l2l.cli.parser import EXIT_CODES, Parser, build, parse
 from l2l.experiment.experiment import MAY_CHANGE
 from l2l.optimizees.features import FEATURES
 from l2l.plugin import describe_options
@@ -357,7 +357,9 @@ def test_all_commands_are_listed(repository: Path, page: str) -> None:
 
 
 def test_exit_codes_are_listed() -> None:
-    assert [int(row[0]) for row in table_of(MANUAL / "cli.md", "code")] == [FINISHED, FAILED, WRONG, STOPPED]
+    codes = [FINISHED, FAILED, WRONG, STOPPED, INTERRUPTED]
+    assert [int(row[0]) for row in table_of(MANUAL / "cli.md", "code")] == codes
+    assert [int(code) for code in re.findall(r"^  (\d+) ", EXIT_CODES, re.MULTILINE)] == codes
 
 
 def test_all_options_of_commands_are_listed() -> None:

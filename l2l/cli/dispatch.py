@@ -12,7 +12,7 @@ from l2l.errors import L2LError, UserError
 COMMANDS = ("run", "submit", "resume", "rerun", "status", "show", "export", "check", "list", "new")
 
 FINISHED, FAILED, WRONG, STOPPED = 0, 1, 2, 75
-_INTERRUPTED = 130
+INTERRUPTED = 130
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         return WRONG if isinstance(error, UserError) else FAILED
     except KeyboardInterrupt as interrupt:
         _say("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())]))
-        return _INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has seen enough
         silence(sys.stdout)
         return FINISHED

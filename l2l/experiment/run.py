@@ -26,7 +26,7 @@ from l2l.memo import Book, Elsewhere
 from l2l.optimizer import Optimizer
 from l2l.seeding import entropies
 from l2l.stop import Stop
-from l2l.values import Evaluation, Status, is_name
+from l2l.values import A_NAME, Evaluation, Status, is_name
 
 _POLL = 0.2
 _SHOW_EVERY = 0.1
@@ -242,7 +242,7 @@ class Run:
         numbers: dict[str, NDArray[np.float64]] = {}
         for name, value in report.items():
             if not is_name(name):
-                raise ContractError(f"{place}: expected a name, which is printable text without /, got {name!r}")
+                raise ContractError(f"{place}: expected {A_NAME}, got {name!r}")
             try:
                 numbers[name] = np.asarray(value, dtype=np.float64)
             except (TypeError, ValueError):

@@ -17,6 +17,7 @@ from l2l.space.description import parameter_from_dict
 from l2l.space.designs import Grid, Seed, design_width, expand, latin_hypercube, sobol
 from l2l.space.narrowing import narrowed
 from l2l.space.parameter import Parameter
+from l2l.values import A_NAME, is_name
 
 
 class ParameterSpace:
@@ -376,18 +377,14 @@ def _checked(mapping: Mapping[str, Parameter] | None, keywords: Mapping[str, Par
     if not parameters:
         raise SpaceError("a space needs at least one parameter, got none")
     for name, parameter in parameters.items():
-        if not isinstance(name, str) or not name.strip(" .") or name != name.strip() or not _nameable(name):
-            raise SpaceError(f"parameter {name!r}: expected a name, which is printable text without /")
+        if not is_name(name):
+            raise SpaceError(f"parameter {name!r}: expected {A_NAME}")
         if not isinstance(parameter, Parameter):
             raise SpaceError(
                 f"parameter {name!r}: expected Real(low, high), Integer(low, high), Categorical(…) or Fixed(value), "
                 f"got {parameter!r}"
             )
     return parameters
-
-
-def _nameable(name: str) -> bool:
-    return name.isprintable() and "/" not in name  # it names a dataset in the archive
 
 
 def _parsed(place: str, text: str, parameters: Mapping[str, Parameter]) -> Condition:
