@@ -18,7 +18,8 @@
     │   ├── TrialFailed             `on_failure: raise`, or more failures than `max_failures`
     │   ├── LauncherError           workers do not start, or refuse the optimizee
     │   ├── ReplayError             a resumed optimizer asked for other individuals than archived
-    │   └── StorageError            the disk is full or read-only, a file is damaged
+    │   └── StorageError            the disk is full or read-only
+    │       └── Damaged             a file of a run is damaged or missing: names file and place
     └── Invalid                     raised by a model: this result is invalid, with the reason
 """
 
@@ -145,6 +146,27 @@ class ReplayError(RunFailed):
 
 class StorageError(RunFailed):
     """A file of the run could not be written or read: disk full, read-only, damaged."""
+
+
+class Damaged(StorageError):
+    """A file of a run does not say what was written to it, or is missing.
+
+    Args:
+        file: The journal's file, or the archive.
+        problem: What is wrong there.
+        offset: Of the first byte that is wrong, where it is known.
+    """
+
+    def __init__(self, file: Path, problem: str, offset: int | None = None) -> None:
+        self.file = file
+        self.problem = problem
+        self.offset = offset
+        self.run = file.parent.parent if file.parent.name == "journal" else file.parent
+        place = "" if offset is None else f" at byte {offset}"
+        super().__init__(
+            f"{file}: damaged{place}: {problem}. Restore it from a backup, or recover what can be proved right into a "
+            f"new folder with: l2l repair {self.run} --into NEW"
+        )
 
 
 class Invalid(L2LError):

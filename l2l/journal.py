@@ -1,34 +1,55 @@
 """The truth while a run lives: checksummed records of every event, appended and synced as they come.
 
-A folder holds one file per process lifetime of the leader, `000001.journal` and on. A file is a magic number and
-records; a record is its length, its CRC-32, and a payload of a JSON header followed by the raw bytes of the arrays
-that the header names. What does not check ends its file: that is what a kill inside a write leaves behind.
+A folder holds one file per process lifetime of the leader, `000001.journal` and on. A file is a header and records.
+
+- The header names the journal (a random number, the same in all files), the file's own number, and the file before:
+  its number, where its last whole record ended, and the checksum of its header. So a file that is missing, doubled,
+  exchanged or shortened is seen. Once a further file stands, the one before it says so in its header.
+- A record is its length, the CRC-32 of its payload, the CRC-32 of both, and the payload: a JSON header followed by the
+  raw bytes of the arrays that the header names. Both checksums begin with the file's header and the record's place,
+  so that a record counts only where it was written.
+
+A file comes into being with its header and its first record whole. A kill inside a later write leaves a record that is
+cut short by the end of the last file: that record never was. Everything else that does not check is damage, and said.
 """
 
 import json
+import math
 import os
 import shutil
 import struct
+import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 
-from l2l.errors import storage_error
+from l2l.errors import Damaged, StorageError, storage_error
 
-MAGIC = b"l2ljrnl1"
-_FRAME = struct.Struct("<QI")
+MAGIC = b"l2ljrnl2"
+_OPEN, _FOLLOWED = bytes(8), b"followed"
+_CHAIN = struct.Struct("<16sIIQI")
+_CHECK = struct.Struct("<I")
+START = len(MAGIC) + len(_OPEN) + _CHAIN.size + _CHECK.size
+"""Bytes of a file's header; its first record begins there."""
+_FRAME = struct.Struct("<QII")
+_SUMMED = struct.Struct("<QI")
+_OFFSET = struct.Struct("<Q")
 _HEADER = struct.Struct("<I")
 _ARRAY = "\0array"
+_AGAIN = 0.02
+"""Seconds after which a journal that does not check is looked at again: its leader may be writing just now."""
+_TRIES = 50
 
 
 class Position(NamedTuple):
     """A place in a journal, behind a record.
 
     Args:
-        file: Number of the file.
+        file: Number of the file, from 1.
         offset: In bytes.
     """
 
@@ -50,8 +71,51 @@ class Record(NamedTuple):
     data: dict[str, Any]
 
 
+class _Header(NamedTuple):
+    """What a file says of itself.
+
+    Args:
+        journal: 16 random bytes that name the journal.
+        number: Of the file.
+        previous: Number of the file before; 0 for the first.
+        end: Where the last whole record of the file before ended.
+        check: Checksum of the header of the file before.
+    """
+
+    journal: bytes
+    number: int
+    previous: int = 0
+    end: int = 0
+    check: int = 0
+
+    @property
+    def checksum(self) -> int:
+        """Of the header, with which the checksums of the file's records begin."""
+        return zlib.crc32(_CHAIN.pack(*self), zlib.crc32(MAGIC))
+
+    def encode(self) -> bytes:
+        """As it stands in the file."""
+        return MAGIC + _OPEN + _CHAIN.pack(*self) + _CHECK.pack(self.checksum)
+
+
+class _File(NamedTuple):
+    """A file of a journal whose header is right.
+
+    Args:
+        path: Of the file.
+        header: What it says of itself.
+        end: Where its records end, as the next file says; None for the last file.
+    """
+
+    path: Path
+    header: _Header
+    end: int | None
+
+
 class Journal:
     """Appends records to the next numbered file of a folder; made on the first append.
+
+    Whatever is raised in `append` or around it, the folder holds a record whole or not at all.
 
     Args:
         folder: Made where it does not exist.
@@ -68,6 +132,7 @@ class Journal:
         self._path = folder
         self._number = -1
         self._offset = 0
+        self._checksum = 0
 
     @property
     def position(self) -> Position:
@@ -82,17 +147,20 @@ class Journal:
             data: Name → plain data (what JSON can say) or numeric arrays, nested as you like.
 
         Raises:
-            StorageError: The disk is full or read-only.
+            StorageError: The disk is full or read-only, or the journal that is there is damaged.
         """
-        record = encode(kind, data)
         if self._descriptor < 0:
-            self._open()
+            self._open(kind, data)
+            return self.position
+        record = encode(kind, data, _seed(self._checksum, self._offset))
         try:
             _write(self._descriptor, record)
-        except OSError as error:
+            self._offset += len(record)
+        except BaseException as error:
             self._take_back()
-            raise storage_error(self._path, "write to", error) from None
-        self._offset += len(record)
+            if isinstance(error, OSError):
+                raise storage_error(self._path, "write to", error) from None
+            raise
         return self.position
 
     def sync(self) -> None:
@@ -108,10 +176,17 @@ class Journal:
                 raise storage_error(self._path, "sync", error) from None
 
     def close(self) -> None:
-        """Close the file; a further append begins the next one."""
+        """Close the file; a further append begins the next one.
+
+        Raises:
+            StorageError: What was written late did not reach the disk.
+        """
         if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            descriptor, self._descriptor = self._descriptor, -1
+            try:
+                os.close(descriptor)
+            except OSError as error:
+                raise storage_error(self._path, "close", error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -119,34 +194,98 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self) -> None:
-        path = self.folder
+    def _open(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Make the next file with its first record: written beside, synced and renamed, so that it is there whole."""
+        before = _last(self.folder)
+        header = _next(before)
+        path = file_of(self.folder, header.number)
+        content = header.encode() + encode(kind, data, _seed(header.checksum, START))
+        partial = path.with_suffix(".partial")
+        descriptor = -1
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._number = max(files(self.folder), default=0) + 1
-            path = file_of(self.folder, self._number)
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
-            try:
-                _write(descriptor, MAGIC)
-                sync_folder(self.folder)
-            except OSError:
-                os.close(descriptor)
-                path.unlink()
-                raise
-        except OSError as error:
-            raise storage_error(path, "create", error) from None
-        self._path, self._descriptor, self._offset = path, descriptor, len(MAGIC)
+            descriptor = os.open(partial, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o666)
+            _write(descriptor, content)
+            os.fsync(descriptor)
+            partial.rename(path)
+            sync_folder(self.folder)
+            if before is not None:
+                _mark_followed(before.path)
+        except BaseException as error:
+            if descriptor >= 0:
+                with suppress(OSError):
+                    os.close(descriptor)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise storage_error(path, "create", error) from None
+            raise
+        self._path = path
+        self._number = header.number
+        self._checksum = header.checksum
+        self._offset = len(content)
+        self._descriptor = descriptor
 
     def _take_back(self) -> None:
         """Cut off what a failed write left; where even that fails, what follows goes to the next file."""
         try:
             os.ftruncate(self._descriptor, self._offset)
         except OSError:
-            self.close()
+            with suppress(StorageError):
+                self.close()
 
 
-def encode(kind: str, data: Mapping[str, Any]) -> bytes:
-    """A record as it stands in a file."""
+def _next(before: _File | None) -> _Header:
+    """The header of the file that follows."""
+    if before is None:
+        return _Header(os.urandom(16), 1)
+    header = before.header
+    assert before.end is not None
+    return _Header(header.journal, header.number + 1, header.number, before.end, header.checksum)
+
+
+def _last(folder: Path) -> _File | None:
+    """The last file of a journal, with the end of its last whole record; None where there is none.
+
+    Raises:
+        StorageError: The journal is damaged.
+    """
+    chain = _chain(folder)
+    if not chain:
+        return None
+    last, end = chain[-1], START
+    try:
+        with last.path.open("rb") as file:
+            for end, _ in _payloads(file, last, START):  # noqa: B007 - the last one counts
+                pass
+    except OSError as error:
+        raise storage_error(last.path, "read", error) from None
+    return last._replace(end=end)
+
+
+def _mark_followed(path: Path) -> None:
+    """Let a file say that another one follows it, so that the other cannot go missing unseen."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.pwrite(descriptor, _FOLLOWED, len(MAGIC))
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _seed(checksum: int, offset: int) -> int:
+    """With what the checksums of a record begin: its file, and its place in it."""
+    return zlib.crc32(_OFFSET.pack(offset), checksum)
+
+
+def encode(kind: str, data: Mapping[str, Any], seed: int = 0) -> bytes:
+    """A record as it stands in a file.
+
+    Args:
+        kind: Of the record.
+        data: Of the record.
+        seed: With which its checksums begin.
+    """
     arrays: list[bytes | memoryview] = []
     offset = 0
 
@@ -165,10 +304,11 @@ def encode(kind: str, data: Mapping[str, Any]) -> bytes:
 
     header = json.JSONEncoder(default=plain, separators=(",", ":")).encode([kind, data]).encode()
     parts = [_HEADER.pack(len(header)), header, *arrays]
-    checksum = 0
+    checksum = seed
     for part in parts:
         checksum = zlib.crc32(part, checksum)
-    return b"".join((_FRAME.pack(_HEADER.size + len(header) + offset, checksum), *parts))
+    summed = _SUMMED.pack(_HEADER.size + len(header) + offset, checksum)
+    return b"".join((summed, _CHECK.pack(zlib.crc32(summed, seed)), *parts))
 
 
 _LITTLE: dict[np.dtype[Any], str] = {}
@@ -189,11 +329,15 @@ def decode(payload: bytes) -> tuple[str, dict[str, Any]]:
     def revive(mapping: dict[str, Any]) -> Any:
         if _ARRAY not in mapping:
             return mapping
-        dtype, shape, offset = mapping[_ARRAY]
-        count = int(np.prod(shape, dtype=np.int64))
-        return np.frombuffer(payload, dtype, count, body + offset).reshape(shape)
+        name, shape, offset = mapping[_ARRAY]
+        dtype = np.dtype(name)
+        if dtype.kind not in "biufc" or dtype.subdtype is not None or offset < 0 or any(size < 0 for size in shape):
+            raise ValueError(f"expected a numeric array, got {name!r} of shape {shape} at {offset}")
+        return np.frombuffer(payload, dtype, math.prod(shape), body + offset).reshape(shape)
 
     kind, data = json.loads(payload[_HEADER.size : body], object_hook=revive)
+    if not isinstance(kind, str) or not isinstance(data, dict):
+        raise ValueError("expected a kind and its data")
     return kind, data
 
 
@@ -205,46 +349,201 @@ def read_journal(folder: Path, after: Position | None = None) -> Iterator[Record
         after: Where a record ended: only what follows; None for all.
 
     Raises:
-        StorageError: A file cannot be read.
+        StorageError: A file cannot be read, is missing or is damaged; names the file and the place.
     """
-    for number, path in files(folder).items():
-        if after is None or number >= after.file:
-            start = after.offset if after is not None and number == after.file else 0
-            try:
-                with path.open("rb") as file:
-                    yield from _records(file, number, start)
-            except FileNotFoundError:
-                continue  # the run was finished in the meantime
-            except OSError as error:
-                raise storage_error(path, "read", error) from None
-
-
-def _records(file: BinaryIO, number: int, start: int) -> Iterator[Record]:
-    size = os.fstat(file.fileno()).st_size
-    if file.read(len(MAGIC)) != MAGIC:
-        return
-    offset = max(start, len(MAGIC))
-    file.seek(offset)
-    while len(frame := file.read(_FRAME.size)) == _FRAME.size:
-        length, checksum = _FRAME.unpack(frame)
-        offset += _FRAME.size + length
-        if offset > size:
-            size = os.fstat(file.fileno()).st_size
-            if offset > size:
+    position = after if after is not None and after.file > 0 else None
+    tries = 0
+    while True:
+        seen = _signature(folder)
+        try:
+            for record in _records(folder, position):
+                position, tries = record.position, 0
+                yield record
+        except Damaged:
+            # A leader that writes just now, or that removes the journal of a finished run, may look like damage.
+            time.sleep(_AGAIN)
+            tries += 1
+            if not files(folder):
                 return
-        payload = file.read(length)
-        if length < _HEADER.size or len(payload) < length or zlib.crc32(payload) != checksum:
+            if tries > _TRIES or _signature(folder) == seen:
+                raise
+        else:
             return
-        yield Record(Position(number, offset), *decode(payload))
+
+
+def identity(folder: Path) -> str:
+    """The random number that names a journal, in hexadecimal digits; "" where there is none.
+
+    Raises:
+        StorageError: Its files are damaged or do not belong together.
+    """
+    chain = _chain(folder)
+    return chain[0].header.journal.hex() if chain else ""
+
+
+def _records(folder: Path, after: Position | None) -> Iterator[Record]:
+    chain = _chain(folder)
+    if after is not None and chain and after.file not in [one.header.number for one in chain]:
+        raise Damaged(file_of(folder, after.file), "the file is missing, although records of it are archived")
+    for one in chain:
+        number, start = one.header.number, START
+        if after is not None and number <= after.file:
+            if number < after.file:
+                continue
+            start = after.offset
+        try:
+            with one.path.open("rb") as file:
+                for end, payload in _payloads(file, one, start):
+                    yield Record(Position(number, end), *_decoded(payload, one.path, end))
+        except FileNotFoundError:
+            return  # the run was finished in the meantime
+        except OSError as error:
+            raise storage_error(one.path, "read", error) from None
+
+
+def _decoded(payload: bytes, path: Path, end: int) -> tuple[str, dict[str, Any]]:
+    """Kind and data of a record whose checksum is right.
+
+    Raises:
+        Damaged: It says nothing that l2l would have written.
+    """
+    try:
+        kind, data = decode(payload)
+    except (ValueError, TypeError, LookupError, RecursionError, MemoryError, struct.error) as error:
+        raise Damaged(path, f"a record that does not read ({error})", end - len(payload) - _FRAME.size) from None
+    return kind, data
+
+
+def _payloads(file: BinaryIO, one: _File, start: int) -> Iterator[tuple[int, bytes]]:
+    """The end and the payload of each whole record from a place on.
+
+    Raises:
+        Damaged: A record does not check, or the file ends too early; the torn end of a journal's last file is no damage.
+    """
+    size = os.fstat(file.fileno()).st_size
+    end, checksum, offset = one.end, one.header.checksum, start
+    if size < max(start, end or 0):
+        raise Damaged(one.path, f"expected at least {max(start, end or 0)} bytes, got {size}: its end is missing", size)
+    file.seek(offset)
+    while end is None or offset < end:
+        frame = file.read(_FRAME.size)
+        if len(frame) < _FRAME.size:
+            break
+        seed = _seed(checksum, offset)
+        length, summed, check = _FRAME.unpack(frame)
+        if zlib.crc32(frame[: _SUMMED.size], seed) != check:
+            raise Damaged(one.path, "what should be a record does not check", offset)
+        behind = offset + _FRAME.size + length
+        if behind > size:
+            size = os.fstat(file.fileno()).st_size
+            if behind > size:
+                break
+        payload = file.read(length)
+        if len(payload) < length:
+            break
+        if length < _HEADER.size or zlib.crc32(payload, seed) != summed:
+            raise Damaged(one.path, "a record does not check", offset)
+        offset = behind
+        yield offset, payload
+    if (end is not None and offset != end) or offset == START:
+        raise Damaged(one.path, "a record is cut short", offset)
+
+
+def _chain(folder: Path) -> list[_File]:
+    """The files of a journal, each known to follow the one before it.
+
+    Raises:
+        Damaged: A header does not check, or a file is missing, doubled, exchanged or of another journal.
+    """
+    found: list[_File] = []
+    followed = False
+    for number, path in files(folder).items():
+        try:
+            header, followed = _header(path)
+        except FileNotFoundError:
+            return []  # the run was finished in the meantime
+        except OSError as error:
+            raise storage_error(path, "read", error) from None
+        if header.number != number:
+            raise Damaged(path, f"by its header this is file {header.number} of a journal, and not {number}")
+        _check_link(path, header, found[-1] if found else None)
+        if found:
+            found[-1] = _ended(found[-1], header.end)
+        found.append(_File(path, header, None))
+    if found and followed:
+        raise Damaged(file_of(folder, found[-1].header.number + 1), "the file is missing: the one before it names it")
+    return found
+
+
+def _ended(one: _File, end: int) -> _File:
+    """A file of which the next one says where its records end.
+
+    Raises:
+        Damaged: It is shorter.
+    """
+    try:
+        size = one.path.stat().st_size
+    except FileNotFoundError:
+        size = end  # the run was finished in the meantime
+    if size < end:
+        raise Damaged(one.path, f"expected at least {end} bytes, got {size}: its end is missing", size)
+    return one._replace(end=end)
+
+
+def _header(path: Path) -> tuple[_Header, bool]:
+    """What a file says of itself, and whether it says that another one follows."""
+    with path.open("rb") as file:
+        raw = file.read(START)
+    chained = raw[len(MAGIC) + len(_OPEN) : START - _CHECK.size]
+    mark = raw[len(MAGIC) : len(MAGIC) + len(_OPEN)]
+    if len(raw) == START and raw.startswith(MAGIC) and mark in (_OPEN, _FOLLOWED):
+        header = _Header(*_CHAIN.unpack(chained))
+        if _CHECK.pack(header.checksum) == raw[-_CHECK.size :]:
+            return header, mark == _FOLLOWED
+    what = "the file is empty" if not raw else "its beginning is not that of a file of a journal"
+    raise Damaged(path, what)
+
+
+def _check_link(path: Path, header: _Header, before: _File | None) -> None:
+    if before is None:
+        if header.previous:
+            raise Damaged(file_of(path.parent, header.previous), f"the file is missing: {path.name} follows it")
+        return
+    if header.journal != before.header.journal:
+        raise Damaged(path, f"it belongs to another journal than {before.path.name}")
+    if header.previous != before.header.number:
+        missing = file_of(path.parent, header.previous)
+        raise Damaged(missing, f"the file is missing: {path.name} follows it")
+    if header.check != before.header.checksum:
+        raise Damaged(path, f"it does not follow {before.path.name}, but another file of that number")
+
+
+def _signature(folder: Path) -> list[tuple[int, int, int]]:
+    """Number, size and time of change of each file, by which one sees that somebody writes."""
+    found: list[tuple[int, int, int]] = []
+    for number, path in files(folder).items():
+        with suppress(OSError):
+            status = path.stat()
+            found.append((number, status.st_size, status.st_mtime_ns))
+    return found
 
 
 def records_in(raw: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Kind and data of records that `encode` wrote one behind the other."""
+    """Kind and data of records that `encode` wrote one behind the other.
+
+    Raises:
+        ValueError: One of them does not check.
+    """
     start = 0
     while start < len(raw):
-        length, _ = _FRAME.unpack_from(raw, start)
+        if len(raw) - start < _FRAME.size:
+            raise ValueError(f"the record at byte {start} is cut short")
+        length, summed, _ = _FRAME.unpack_from(raw, start)
+        payload = raw[start + _FRAME.size : start + _FRAME.size + length]
+        if len(payload) < length or length < _HEADER.size or zlib.crc32(payload) != summed:
+            raise ValueError(f"the record at byte {start} does not check")
         start += _FRAME.size + length
-        yield decode(raw[start - length : start])
+        yield decode(payload)
 
 
 def files(folder: Path) -> dict[int, Path]:
@@ -263,31 +562,6 @@ def file_of(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.journal"
 
 
-def write_first(folder: Path, records: Iterable[tuple[str, Mapping[str, Any]]]) -> Position:
-    """Begin a journal with records from elsewhere, in file 000000, which is there whole or not at all.
-
-    Raises:
-        StorageError: The disk is full or read-only.
-    """
-    path = file_of(folder, 0)
-    partial = path.with_suffix(".partial")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(MAGIC)
-            for kind, data in records:
-                file.write(encode(kind, data))
-            file.flush()
-            os.fsync(file.fileno())
-            position = Position(0, file.tell())
-        partial.rename(path)
-        sync_folder(folder)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise storage_error(path, "write", error) from None
-    return position
-
-
 def remove_journal(folder: Path) -> None:
     """Remove a journal, at once for readers; one that a kill left half removed is removed as well.
 
@@ -300,9 +574,9 @@ def remove_journal(folder: Path) -> None:
             shutil.rmtree(leaving)
         if folder.exists():
             folder.rename(leaving)
-            shutil.rmtree(leaving)
     except OSError as error:
         raise storage_error(folder, "remove", error) from None
+    shutil.rmtree(leaving, ignore_errors=True)  # nobody reads it any more; what stays is removed the next time
 
 
 def sync_folder(folder: Path) -> None:

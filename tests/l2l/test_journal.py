@@ -1,5 +1,7 @@
 """The journal: what goes in comes out, and nothing torn ever does."""
 
+import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,18 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from l2l.errors import StorageError
+from l2l.errors import Damaged, StorageError
 from l2l.journal import (
     MAGIC,
+    START,
     Journal,
     Position,
     decode,
     encode,
     file_of,
+    identity,
     read_journal,
     records_in,
     remove_journal,
-    write_first,
 )
 
 DTYPES = st.sampled_from(["<f8", "<f4", "<i8", "<i2", "<u4", "?", "|i1", "<c16", ">f8"])
@@ -78,7 +81,7 @@ def test_records_stand_one_behind_the_other_in_bytes(records: list[Any]) -> None
 
 
 def test_numpy_scalars_become_numbers() -> None:
-    _, data = decode(encode("kind", {"a": np.int64(3), "b": np.float32(0.5), "c": np.bool_(True)})[12:])
+    _, data = decode(encode("kind", {"a": np.int64(3), "b": np.float32(0.5), "c": np.bool_(True)})[16:])
     assert data == {"a": 3, "b": 0.5, "c": True}
 
 
@@ -96,55 +99,203 @@ def test_nothing_is_made_before_the_first_record(tmp_path: Path) -> None:
     assert list(read_journal(tmp_path / "journal")) == []
 
 
-def test_a_file_torn_at_any_byte_ends_with_its_last_whole_record(tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody writes to these journals: what looks like damage need not be looked at again."""
+    monkeypatch.setattr("l2l.journal._AGAIN", 0.0)
+
+
+def made(folder: Path, files: int = 3, records: int = 3) -> list[list[Position]]:
+    """A journal of so many files and records; where each record ends, per file."""
+    ends = []
+    for number in range(files):
+        with Journal(folder) as journal:
+            ends.append([journal.append("kind", {"n": [number, n], "x": np.arange(n)}) for n in range(records)])
+    return ends
+
+
+def numbers(folder: Path) -> list[list[int]]:
+    return [one.data["n"] for one in read_journal(folder)]
+
+
+def test_the_last_file_torn_behind_its_first_record_ends_with_its_last_whole_one(tmp_path: Path) -> None:
+    ends = [one.offset for one in made(tmp_path, files=2, records=4)[1]]
+    path = file_of(tmp_path, 2)
+    whole = path.read_bytes()
+    for length in range(ends[0], len(whole)):
+        path.write_bytes(whole[:length])
+        assert numbers(tmp_path)[4:] == [[1, n] for n in range(sum(end <= length for end in ends))]
+
+
+def test_a_further_file_follows_what_was_whole_of_a_torn_one(tmp_path: Path) -> None:
+    made(tmp_path, files=1)
+    path = file_of(tmp_path, 1)
+    path.write_bytes(path.read_bytes()[:-5])
     with Journal(tmp_path) as journal:
-        ends = [journal.append("kind", {"n": n, "values": np.arange(n)}).offset for n in range(4)]
-    with Journal(tmp_path) as journal:
-        journal.append("next", {})
+        journal.append("kind", {"n": [1, 0]})
+    assert numbers(tmp_path) == [[0, 0], [0, 1], [1, 0]]
+
+
+def test_a_file_that_is_cut_short_although_another_follows_is_damaged(tmp_path: Path) -> None:
+    made(tmp_path, files=2)
     path = file_of(tmp_path, 1)
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        found = [one.data["n"] for one in read_journal(tmp_path) if one.kind == "kind"]
-        assert found == list(range(sum(end <= length for end in ends)))
-        assert [one.kind for one in read_journal(tmp_path)][-1] == "next"
+        with pytest.raises(Damaged, match=r"000001\.journal: damaged.*l2l repair"):
+            numbers(tmp_path)
+        with pytest.raises(Damaged), Journal(tmp_path) as journal:
+            journal.append("kind", {})
 
 
-def test_a_changed_byte_is_never_taken_for_a_record(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", [1, 2])
+def test_a_bit_that_flips_anywhere_is_said_with_file_and_place(tmp_path: Path, file: int) -> None:
+    ends = [START, *[one.offset for one in made(tmp_path, files=2)[file - 1]]]
+    path = file_of(tmp_path, file)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        with pytest.raises(Damaged, match="l2l repair") as error:
+            numbers(tmp_path)
+        assert error.value.file == path
+        if place >= START:
+            assert error.value.offset == max(end for end in ends if end <= place)
+            assert f"at byte {error.value.offset}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("damage", "names"),
+    [
+        (lambda folder: file_of(folder, 1).unlink(), 1),
+        (lambda folder: file_of(folder, 2).unlink(), 2),
+        (lambda folder: file_of(folder, 3).unlink(), 3),
+        (lambda folder: file_of(folder, 4).write_bytes(file_of(folder, 2).read_bytes()), 4),
+        (lambda folder: exchange(file_of(folder, 1), file_of(folder, 2)), 1),
+        (lambda folder: exchange(file_of(folder, 2), file_of(folder, 3)), 2),
+        (lambda folder: file_of(folder, 2).write_bytes(b""), 2),
+        (lambda folder: file_of(folder, 3).write_bytes(b""), 3),
+        (lambda folder: file_of(folder, 3).write_bytes(file_of(folder, 3).read_bytes()[:START]), 3),
+        (lambda folder: file_of(folder, 2).write_bytes(b"something else entirely" * 10), 2),
+        (lambda folder: file_of(folder, 2).write_bytes(file_of(other(folder), 2).read_bytes()), 2),
+        (lambda folder: file_of(folder, 3).write_bytes(file_of(other(folder), 3).read_bytes()), 3),
+    ],
+    ids=[
+        "first missing",
+        "middle missing",
+        "last missing",
+        "doubled",
+        "first two exchanged",
+        "last two exchanged",
+        "middle emptied",
+        "last emptied",
+        "last without a record",
+        "foreign",
+        "of another journal",
+        "last of another journal",
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_is_named(tmp_path: Path, damage: Any, names: int) -> None:
+    folder = tmp_path / "journal"
+    made(folder)
+    damage(folder)
+    for use in (lambda: numbers(folder), lambda: Journal(folder).append("kind", {})):
+        with pytest.raises(Damaged, match="l2l repair") as error:
+            use()
+        assert error.value.file == file_of(folder, names)
+
+
+def exchange(one: Path, other: Path) -> None:
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+
+
+def other(folder: Path) -> Path:
+    """Another journal of the same records."""
+    made(folder.with_name("other"))
+    return folder.with_name("other")
+
+
+def test_records_that_change_places_are_damaged(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
-        starts = [len(MAGIC)] + [journal.append("kind", {"n": n, "values": np.arange(3)}).offset for n in range(3)]
+        first, second, third = (journal.append("kind", {"n": n}).offset for n in range(3))
     path = file_of(tmp_path, 1)
     whole = path.read_bytes()
-    for place in range(starts[1], starts[2]):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
-        assert [one.data["n"] for one in read_journal(tmp_path)] == [0]
+    assert second - first == third - second
+    path.write_bytes(whole[:first] + whole[second:third] + whole[first:second])
+    with pytest.raises(Damaged, match=f"at byte {first}"):
+        list(read_journal(tmp_path))
 
 
-@pytest.mark.parametrize("garbage", [b"", b"l2", b"something else entirely", MAGIC, MAGIC + b"\xff" * 40])
-def test_a_file_of_garbage_has_no_records(tmp_path: Path, garbage: bytes) -> None:
-    file_of(tmp_path, 1).write_bytes(garbage)
-    assert list(read_journal(tmp_path)) == []
-    with Journal(tmp_path) as journal:
-        journal.append("kind", {})
-    assert [one.position.file for one in read_journal(tmp_path)] == [2]
+def test_a_place_behind_the_end_is_damage(tmp_path: Path) -> None:
+    ends = made(tmp_path, files=2)
+    path = file_of(tmp_path, 2)
+    path.write_bytes(path.read_bytes()[: ends[1][1].offset])
+    with pytest.raises(Damaged, match=r"000002\.journal.*its end is missing"):
+        list(read_journal(tmp_path, ends[1][2]))
+    with pytest.raises(Damaged, match=r"000003\.journal.*the file is missing"):
+        list(read_journal(tmp_path, Position(3, START)))
 
 
-def test_a_journal_begins_with_records_from_elsewhere(tmp_path: Path) -> None:
-    position = write_first(tmp_path, [("a", {"x": np.arange(3)}), ("b", {})])
-    with Journal(tmp_path) as journal:
-        journal.append("c", {})
-    assert [one.kind for one in read_journal(tmp_path)] == ["a", "b", "c"]
-    assert [one.kind for one in read_journal(tmp_path, position)] == ["c"]
+def test_a_journal_keeps_its_name_over_its_files(tmp_path: Path) -> None:
+    assert identity(tmp_path / "journal") == ""
+    made(tmp_path / "journal", files=1)
+    name = identity(tmp_path / "journal")
+    made(tmp_path / "journal", files=1)
+    assert identity(tmp_path / "journal") == name
+    made(tmp_path / "other", files=1)
+    assert identity(tmp_path / "other") != name
 
 
-def test_records_from_elsewhere_that_fail_leave_nothing(tmp_path: Path) -> None:
-    def failing() -> Any:
-        yield "a", {}
-        raise OSError(28, "No space left on device")
+def test_records_with_a_right_checksum_that_l2l_never_wrote_are_named(tmp_path: Path) -> None:
+    headers = [
+        b"{nonsense",
+        b"[" * 100_000,
+        b'["run"]',
+        b"[1,{}]",
+        b'["run",[]]',
+        b'["run",{"x":{"\\u0000array":["|O",[1],0]}}]',
+        b'["run",{"x":{"\\u0000array":["<f8",[-1],0]}}]',
+        b'["run",{"x":{"\\u0000array":["<f8",[1000000000000],0]}}]',
+        b'["run",{"x":{"\\u0000array":["(1000,1000)f8",[1],0]}}]',
+        b'["run",{"x":{"\\u0000array":["<f8",[1],-8]}}]',
+        b'["run",{"x":{"\\u0000array":7}}]',
+    ]
+    for header in headers:
+        payload = struct.pack("<I", len(header)) + header + bytes(8)
+        with pytest.raises((ValueError, TypeError, LookupError, RecursionError)):
+            decode(payload)
+    with pytest.raises(struct.error):
+        decode(b"")
+    record = encode("kind", {"x": np.arange(3)})
+    for wrong in (record[:-1], record[:10], record[:-1] + b"x"):
+        with pytest.raises(ValueError, match="the record at byte"):
+            list(records_in(wrong))
 
-    with pytest.raises(StorageError, match="disk is full"):
-        write_first(tmp_path, failing())
-    assert list(tmp_path.iterdir()) == []
+
+def test_whatever_is_raised_in_a_write_leaves_the_record_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def raising(before: int) -> Any:
+        def half(descriptor: int, data: Any) -> int:
+            monkeypatch.setattr(os, "write", write)
+            write(descriptor, bytes(data)[:before])
+            raise KeyboardInterrupt
+
+        return half
+
+    journal = Journal(tmp_path)
+    for before in (0, 5, 40, 10_000):  # the last one is behind the whole record; the first append makes the file
+        monkeypatch.setattr(os, "write", raising(before))
+        with pytest.raises(KeyboardInterrupt):
+            journal.append("kind", {"n": [before, 0]})
+        journal.append("kind", {"n": [before, 1]})
+        assert numbers(tmp_path)[-1] == [before, 1]
+    journal.close()
+    assert numbers(tmp_path) == [[before, 1] for before in (0, 5, 40, 10_000)]
+    assert [one.name for one in tmp_path.iterdir()] == ["000001.journal"]
 
 
 def test_what_json_cannot_say_is_refused(tmp_path: Path) -> None:
