@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from l2l.errors import ConfigError, storage_error
+from l2l.errors import ConfigError
+from l2l.files import replace
 
 Place = tuple[str | int, ...]
 """A place in a document: keys and positions from the root."""
@@ -106,15 +107,12 @@ def parse(text: str, file: Path) -> Document:
 
 
 def write(file: Path, data: Any) -> None:
-    """Write plain data so that `read` gives them again.
+    """Write plain data so that `read` gives them again; what stood there is replaced at once or stays.
 
     Raises:
         StorageError: It cannot be written.
     """
-    try:
-        file.write_text(dump(data), encoding="utf-8")
-    except OSError as error:
-        raise storage_error(file, "write", error) from error
+    replace(file, dump(data).encode())
 
 
 def dump(data: Any) -> str:

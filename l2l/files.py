@@ -1,9 +1,12 @@
-"""Files that are opened where others may have put something else in their place."""
+"""Files that are opened where others may have put something else in their place, and that are whole or not there."""
 
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
+
+from l2l.errors import storage_error
 
 
 def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
@@ -52,3 +55,34 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file beside its place, bring it to the disk, and rename it: a reader finds what was there, or all of it.
+
+    Raises:
+        StorageError: The disk is full or read-only; what was there stays.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with open(open_regular(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync_folder(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise storage_error(path, "write", error) from None
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -28,6 +28,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 import numpy as np
 
 from l2l.errors import Damaged, StorageError, storage_error
+from l2l.files import sync_folder
 
 MAGIC = b"l2ljrnl2"
 _OPEN, _FOLLOWED = bytes(8), b"followed"
@@ -418,7 +419,7 @@ def _payloads(file: BinaryIO, one: _File, start: int) -> Iterator[tuple[int, byt
     """The end and the payload of each whole record from a place on.
 
     Raises:
-        Damaged: A record does not check, or the file ends too early; the torn end of a journal's last file is no damage.
+        Damaged: A record does not check, or a file ends too early; the torn end of the last one is no damage.
     """
     size = os.fstat(file.fileno()).st_size
     end, checksum, offset = one.end, one.header.checksum, start
@@ -577,15 +578,6 @@ def remove_journal(folder: Path) -> None:
     except OSError as error:
         raise storage_error(folder, "remove", error) from None
     shutil.rmtree(leaving, ignore_errors=True)  # nobody reads it any more; what stays is removed the next time
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write(descriptor: int, data: bytes) -> None:

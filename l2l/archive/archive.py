@@ -2,26 +2,28 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2l.archive import disk, writing
-from l2l.errors import NotFoundError, StorageError, storage_error
-from l2l.journal import Position, read_journal, sync_folder
+from l2l.errors import Damaged, NotFoundError, StorageError, storage_error
+from l2l.files import sync_folder
+from l2l.journal import Position, identity
 from l2l.journal import files as journal_files
 from l2l.schema import APPENDED, Fold, Rows, height
 from l2l.trajectory.reading import (
     Busy,
+    Checksums,
     checked_state,
-    column_names,
+    checksums_of,
     is_complete,
     marker_of,
     opened,
-    read_column,
     read_state,
 )
+from l2l.trajectory.records import fold_in, read_beyond, together
 
 if TYPE_CHECKING:
     import h5py
@@ -58,17 +60,20 @@ class Archive:
         self._journal = folder / "journal"
         self._marker = marker_of(self.path)
         self._partial = self.path.with_name(self.path.name + ".partial")
-        self._checksums: writing.Checksums = {}
+        self._checksums: Checksums = {}
         self._queue: dict[str, list[Rows]] = {}
         self._written = dict.fromkeys(APPENDED, 0)
+        self._records = 0
+        self._identity = ""
         self._changes = 0
         self._broken = False
         self._next = 0.0
         self._hosts = -1
         self._fold = Fold(str(self._journal))
         self._fold = self._recovered()
-        for position, kind, data in read_journal(self._journal, Position(*self._fold.position)):
-            self._fold.add(kind, data, position)
+        if self._fold.layout is None:
+            for _ in fold_in(self._fold, self._journal):
+                pass
 
     # --- queueing ------------------------------------------------------------------------------------------------
 
@@ -142,6 +147,13 @@ class Archive:
     def _commit(self, pending: Mapping[str, Rows], complete: bool = False) -> bool:
         if self._broken:
             self._rebuild()
+        # Whatever is raised from here on, it is not known what stands in the file: then it is written anew.
+        self._broken = True
+        done = self._committed(pending, complete)
+        self._broken = False
+        return done
+
+    def _committed(self, pending: Mapping[str, Rows], complete: bool) -> bool:
         self._take()
         if not self.path.exists():
             self._rebuild(complete)
@@ -160,7 +172,7 @@ class Archive:
             except Busy:
                 return False
             disk.sync(self.path)
-        self._queue = {}
+            self._queue = {}
         return True
 
     def _take(self) -> None:
@@ -174,21 +186,33 @@ class Archive:
         """Write rows, small tables where they changed, and where the file stands then."""
         layout = self._fold.layout
         assert layout
-        checksums, written = dict(self._checksums), dict(self._written)
+        checksums, written, records = dict(self._checksums), dict(self._written), self._records
         for table, parts in tables.items():
             for rows in parts:
                 writing.append(file, layout, table, rows, start=written[table], checksums=checksums)
                 written[table] += height(rows)
         if small is not None:
-            writing.rewrite(file, layout, small)
-            writing.put_records(file, self._fold.small.records())
+            writing.rewrite(file, layout, small, checksums)
+            records = writing.put_records(file, self._fold.small.records())
             writing.describe(file, self._fold)
         if self._hosts != len(self._fold.hosts) or small:
             writing.name_hosts(file, self._fold.hosts)
-        state = {**self._fold.state(), "counts": written, "checksums": checksums, "complete": complete}
+        self._identity = self._identity or identity(self._journal)
+        state = {
+            **self._fold.state(),
+            "seen": list(self._fold.position),
+            "journal": self._identity,
+            "counts": written,
+            "checksums": checksums,
+            "records": records,
+            "complete": complete,
+        }
         writing.put_state(file, state)
-        self._checksums, self._written = checksums, written
-        self._changes, self._hosts = self._fold.small.changes, len(self._fold.hosts)
+        self._checksums = checksums
+        self._written = written
+        self._records = records
+        self._changes = self._fold.small.changes
+        self._hosts = len(self._fold.hosts)
 
     @contextmanager
     def _marked(self, size: int) -> Iterator[None]:
@@ -197,8 +221,9 @@ class Archive:
         Raises:
             StorageError: The disk refuses.
         """
-        before = self.path.stat().st_size
+        before: int | None = None
         try:
+            before = self.path.stat().st_size
             descriptor = os.open(self._marker, os.O_WRONLY | os.O_CREAT, 0o666)
             try:
                 os.fsync(descriptor)
@@ -209,42 +234,50 @@ class Archive:
         except OSError as error:
             # Nothing was written yet: the file is as it was.
             with suppress(OSError):
-                os.truncate(self.path, before)
+                if before is not None:
+                    os.truncate(self.path, before)
                 self._marker.unlink(missing_ok=True)
             raise storage_error(self.path, "write to", error) from None
-        self._broken = True
         try:
             yield
         except disk.REFUSED as error:
             raise disk.refused(self.path, error) from None
-        self._broken = False
-        self._marker.unlink(missing_ok=True)
+        try:
+            self._marker.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(self._marker, "remove", error) from None
 
     # --- recovering ----------------------------------------------------------------------------------------------
 
     def _recovered(self) -> Fold:
-        """The fold that goes on where the file stands; the file is rebuilt where it is not sound."""
+        """The fold that goes on where the file stands; the file is rebuilt where it is not sound.
+
+        Raises:
+            StorageError: The journal is damaged, or missing where it is wanted.
+        """
         where = str(self._journal)
-        self._partial.unlink(missing_ok=True)
+        self._remove(self._partial)
         if not self.path.exists():
-            self._marker.unlink(missing_ok=True)
+            self._remove(self._marker)
             return Fold(where)
+        there = bool(journal_files(self._journal))
         torn = self._marker.exists()
         why = "a commit to it was interrupted"
         if not torn:
             try:
                 state, records = checked_state(self.path)
-                if not is_complete(state) and self._covers(Position(*state["position"])):
-                    self._checksums, self._written = state["checksums"], dict(state["counts"])
-                    fold = Fold.resume(state, records, where)
-                    self._changes = fold.small.changes
-                    return fold
-                why = "it belongs to a finished run" if is_complete(state) else "it is ahead of the journal"
+                why = "it belongs to a finished run"
+                if there and not is_complete(state):
+                    return self._resumed(state, records)
             except Busy:
                 why = "another program is writing to it"
+            except Damaged as error:
+                if error.file != self.path:
+                    raise
+                why = error.problem
             except StorageError as error:
                 why = str(error)
-        if not any(True for _ in read_journal(self._journal)):
+        if not there:
             raise StorageError(
                 f"{self._journal}: the journal is missing, and {self.path} does not do without: {why}. Restore the "
                 "journal from a backup, or begin a new run and name this one in `memo`"
@@ -252,9 +285,22 @@ class Archive:
         self._rebuild()
         return self._fold
 
-    def _covers(self, position: Position) -> bool:
-        path = journal_files(self._journal).get(position.file)
-        return path is not None and path.stat().st_size >= position.offset
+    def _resumed(self, state: Mapping[str, Any], records: Iterable[tuple[str, Mapping[str, Any]]]) -> Fold:
+        """The fold that goes on where a sound file stands, with what the journal has beyond it."""
+        with together(self.path):
+            fold = Fold.resume(state, records, str(self._journal))
+        self._changes = fold.small.changes
+        read_beyond(fold, self._journal, state)
+        self._checksums = state["checksums"]
+        self._written = dict(state["counts"])
+        self._records = state["records"]
+        return fold
+
+    def _remove(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(path, "remove", error) from None
 
     def _rebuild(self, complete: bool = False) -> None:
         """Write the archive anew from the journal, in a file that takes its place when it is whole."""
@@ -269,7 +315,8 @@ class Archive:
                 self._marker.unlink(missing_ok=True)
         except BaseException as error:
             self._fold = before
-            self._partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._partial.unlink(missing_ok=True)
             if isinstance(error, OSError):
                 raise storage_error(self.path, "replace", error) from None
             raise
@@ -278,8 +325,7 @@ class Archive:
     def _refolded(self, complete: bool) -> bool:
         """Write the journal's rows to the new file; False where it has none."""
         rows = -1
-        for position, kind, data in read_journal(self._journal):
-            self._fold.add(kind, data, position)
+        for _ in fold_in(self._fold, self._journal):
             now = self._fold.counts["individuals"] + self._fold.counts["trials"]
             if rows < 0 or now - rows > _BATCH:
                 self._flush("w" if rows < 0 else "r+")
@@ -317,15 +363,10 @@ class Archive:
         """Whether the file reads as what was written to it."""
         layout = self._fold.layout
         assert layout
-        found: writing.Checksums = {}
         try:
             with opened(self.path) as file:
                 state, _ = read_state(file)
-                for table in APPENDED:
-                    for name in column_names(file, table, layout):
-                        column = layout.column(table, name)
-                        values = read_column(file, table, name, column, state["counts"][table])
-                        writing.add_checksum(found, f"{table}/{name}", values, column)
+                found = checksums_of(file, layout, state)
         except (Busy, StorageError, NotFoundError):
             return False
         same = all(found.get(name, 0) == checksum for name, checksum in self._checksums.items())

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import StorageError
-from l2l.schema import PENDING, Layout, Ragged, Rows, height, joined, taken
+from l2l.schema import APPENDED, PENDING, Layout, Ragged, Rows, height, joined, taken
 from l2l.trajectory.reading import Busy, is_complete, opened, read_state, read_table
 
 _ATTEMPT = ("individual", "number", "attempt", "status")
@@ -25,7 +25,7 @@ def records_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         path: Of the archive.
 
     Raises:
-        StorageError: It is damaged, or that of a run that is not finished.
+        StorageError: It is damaged (a column does not have its checksum), or that of a run that is not finished.
     """
     try:
         with opened(path) as file:
@@ -36,10 +36,10 @@ def records_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     "Restore the journal, or begin a new run and name this one in `memo`"
                 )
             layout = Layout(next(data for kind, data in small if kind == "run"))
-            tables = {
-                table: read_table(file, table, layout)
-                for table in ("generations", "individuals", "trials", "failures", *PENDING)
-            }
+            tables = {table: read_table(file, table, layout, state["checksums"]) for table in (*APPENDED, *PENDING)}
+            for table in APPENDED:
+                if height(tables[table]) != state["counts"][table]:
+                    raise ValueError(f"{table} has {height(tables[table])} rows and not {state['counts'][table]}")
     except Busy as error:
         raise StorageError(f"{error}: wait until that program has closed it, and try again") from None
     yield from ((kind, dict(data)) for kind, data in small if kind not in _LAST)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from l2l.journal import encode
 from l2l.schema import APPENDED, FORMAT, VERSION, Column, Fold, Layout, Ragged, Rows, Values, height
-from l2l.trajectory.reading import RECORDS, STATE, place_of
+from l2l.trajectory.reading import RECORDS, STATE, Checksums, add_checksum, place_of
 
 if TYPE_CHECKING:
     import h5py
@@ -21,9 +21,6 @@ _SMALL = 256
 """The same for small tables."""
 _LARGE = 32_000
 """Bytes of an attribute that HDF5 keeps beside the dataset; what is larger is written as text."""
-
-Checksums = dict[str, int]
-"""Column → CRC-32 of all that was written to it."""
 
 
 def begin(file: "h5py.File", layout: Layout) -> None:
@@ -135,12 +132,15 @@ def _put(dataset: "h5py.Dataset", values: NDArray[Any], start: int) -> None:
         dataset[(slice(start, end), *(slice(0, size) for size in values.shape[1:]))] = values
 
 
-def rewrite(file: "h5py.File", layout: Layout, tables: Mapping[str, Rows]) -> None:
-    """Write small tables from their beginning."""
+def rewrite(file: "h5py.File", layout: Layout, tables: Mapping[str, Rows], checksums: Checksums) -> None:
+    """Write small tables from their beginning, and bring their checksums up to date."""
     for table, rows in tables.items():
+        for name in [name for name in checksums if name.startswith(f"{table}/")]:
+            del checksums[name]
         for name, values in rows.items():
             column = layout.column(table, name, values)
             _write(_made(file, place_of(table, name), column, _SMALL), column, values, 0)
+            add_checksum(checksums, f"{table}/{name}", values, column)
 
 
 def describe(file: "h5py.File", fold: Fold) -> None:
@@ -165,26 +165,17 @@ def name_hosts(file: "h5py.File", hosts: Iterable[str]) -> None:
 
 
 def put_state(file: "h5py.File", state: Mapping[str, Any]) -> None:
-    """Write where the file stands."""
-    _put(file[STATE], np.frombuffer(json.dumps(state).encode(), np.uint8), 0)
+    """Write where the file stands, and the checksum of that."""
+    raw = json.dumps(state).encode()
+    _put(file[STATE], np.frombuffer(raw, np.uint8), 0)
+    file[STATE].attrs["crc32"] = np.uint32(zlib.crc32(raw))
 
 
-def put_records(file: "h5py.File", records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Write the records of the small tables."""
-    _put(file[RECORDS], np.frombuffer(b"".join(encode(kind, data) for kind, data in records), np.uint8), 0)
-
-
-def add_checksum(checksums: Checksums, name: str, values: Values, column: Column) -> None:
-    """Take values into the checksum of their column."""
-    if isinstance(values, Ragged):
-        add_checksum(checksums, f"{name}/lengths", values.lengths, Column(np.dtype(np.int64)))
-        name, values = f"{name}/values", values.values
-    if column.dtype is None:
-        raw: Any = "".join([f"{text}\0" for text in values]).encode()
-    else:
-        array = np.asarray(values, dtype=column.dtype)
-        raw = np.ascontiguousarray(array[~np.isnan(array)] if column.growing else array)
-    checksums[name] = zlib.crc32(raw, checksums.get(name, 0))
+def put_records(file: "h5py.File", records: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
+    """Write the records of the small tables; their checksum."""
+    raw = b"".join(encode(kind, data) for kind, data in records)
+    _put(file[RECORDS], np.frombuffer(raw, np.uint8), 0)
+    return zlib.crc32(raw)
 
 
 def size_of(tables: Iterable[Rows]) -> int:

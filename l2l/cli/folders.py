@@ -4,6 +4,7 @@ from pathlib import Path
 
 from l2l.display.hints import relative
 from l2l.errors import NotFoundError
+from l2l.journal import files
 
 
 def run_of(given: Path) -> Path:
@@ -43,8 +44,7 @@ def run_folder(given: Path) -> Path:
 
 def begun(folder: Path) -> bool:
     """Whether a folder holds a run."""
-    journal = folder / "journal"
-    return (folder / "trajectory.h5").exists() or (journal.is_dir() and any(journal.iterdir()))
+    return (folder / "trajectory.h5").exists() or bool(files(folder / "journal"))
 
 
 def shown(path: Path) -> str:

@@ -10,17 +10,55 @@ from typing import Any, Self
 _CLEAN = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "SIGUSR1": "SIGUSR1", "SIGHUP": "SIGHUP"}
 
 
+class Held:
+    """While entered, an interruption waits; may be entered again within."""
+
+    __slots__ = ("_depth", "_waits")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._waits = False
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._depth -= 1
+        if self._waits and not self._depth:
+            self._waits = False
+            if kind is None:  # else what was raised says enough
+                raise KeyboardInterrupt
+
+    def interrupt(self) -> None:
+        """Raise now, or where it is left.
+
+        Raises:
+            KeyboardInterrupt: It is not entered.
+        """
+        if not self._depth:
+            raise KeyboardInterrupt
+        self._waits = True
+
+
 class Interrupts:
     """While entered, notes the first of these signals; a second SIGINT raises at once. What an outer one noted counts.
 
     SIGHUP comes where a terminal closes, and is left alone where `nohup` has it ignored. Outside the main thread all
     are left alone.
+
+    Example:
+        >>> with Interrupts() as interrupts:
+        ...     while not interrupts.reason:
+        ...         with interrupts.held:
+        ...             write_down(results)
     """
 
     def __init__(self) -> None:
         self.received: str | None = None
         self._before: dict[int, Any] = {}
         self._raises = False
+        self.held = Held()
+        """Entered where something must be done whole: a second SIGINT raises behind it."""
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -40,7 +78,8 @@ class Interrupts:
     def _note(self, number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
         if self.received is not None and name == "SIGINT":
-            raise KeyboardInterrupt
+            self.held.interrupt()
+            return
         self.received = self.received or name
         self._check()
 

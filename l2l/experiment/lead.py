@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from l2l import document
 from l2l.archive import Archive, records_of
 from l2l.display.hints import typed
-from l2l.errors import ChangedOptimizee, StorageError, UserError
+from l2l.errors import ChangedOptimizee, StorageError, UserError, storage_error
 from l2l.experiment.changes import IN_PYTHON, check_as_loaded, check_unchanged, other_packages, set_aside
 from l2l.experiment.experiment import Experiment
 from l2l.experiment.folder import cleared, taken_folder, unmark
@@ -21,12 +21,14 @@ from l2l.experiment.identity import check_same, resolved
 from l2l.experiment.interrupts import Interrupts
 from l2l.experiment.loops import generational, steady
 from l2l.experiment.plan import Plan
-from l2l.experiment.progress import Progress, Watcher
+from l2l.experiment.progress import Heard, Progress, Watcher
 from l2l.experiment.recorder import Recorder
 from l2l.experiment.replay import Past, bury, load, replay
 from l2l.experiment.run import Run, Stopped
 from l2l.experiment.validation import validate
-from l2l.journal import Journal, read_journal, remove_journal
+from l2l.files import sync_folder
+from l2l.journal import Journal, remove_journal
+from l2l.journal import files as journal_files
 from l2l.launcher import Description
 from l2l.lock import RunLock
 from l2l.memo import Elsewhere
@@ -34,6 +36,7 @@ from l2l.optimizer import Optimizer
 from l2l.provenance import Fingerprint, environment, fingerprint, versions
 from l2l.stop import Standing, Stop
 from l2l.trajectory import Trajectory
+from l2l.trajectory.records import checked_records
 
 FORMAT = "l2l-trajectory"
 
@@ -58,10 +61,12 @@ def lead(
             check_same(experiment, document.parse(begun["experiment"], folder / "experiment.yaml").data, folder)
             if not accept_changes:
                 check_unchanged(begun, print_of, folder)
+            if begun["over"] and journal_files(folder / "journal"):
+                _complete(Archive(folder), folder)
             if is_over(experiment, folder):
                 _tidy(folder)
                 return Trajectory(folder)
-        session = _Session(experiment, folder, print_of, begun, interrupts, watcher)
+        session = _Session(experiment, folder, print_of, begun, interrupts, Heard(watcher))
         reason = session.run(accept_changes, adopt)
     if reason == "Ctrl-C":
         interrupt = KeyboardInterrupt()
@@ -80,30 +85,49 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 def _begun(folder: Path) -> dict[str, Any] | None:
-    """How the run in a folder began, with the fingerprint of its last segment; None for a new folder."""
+    """How the run in a folder began, with the fingerprint of its last segment, and whether that ended as `over`.
+
+    Returns:
+        None for a new folder.
+
+    Raises:
+        StorageError: What is there is damaged: that is no new folder.
+    """
     begun: dict[str, Any] | None = None
     for kind, data in _records(folder):
-        if kind == "run":
-            begun = dict(data)
-        elif kind == "segment" and begun is not None:
+        if begun is None:
+            begun = {**data, "over": False}
+        elif kind == "segment":
             begun |= {name: data[name] for name in ("fingerprint", "parts")}
             begun |= {name: data.get(name, {}) for name in ("texts", "packages")}
+            begun["over"] = False
+        elif kind == "stopped":
+            begun["over"] = bool(data["finished"])
     return begun
 
 
 def _records(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the folder's journal has, or else its archive."""
-    some = False
-    for _, kind, data in read_journal(folder / "journal"):
-        some = True
-        yield kind, data
-    if not some and (folder / "trajectory.h5").exists():
+    """What the folder's journal has, or else its archive; the first record says what the run is of."""
+    if journal_files(folder / "journal"):
+        yield from ((kind, data) for _, kind, data in checked_records(folder / "journal"))
+    elif (folder / "trajectory.h5").exists():
         yield from records_of(folder / "trajectory.h5")
+
+
+def _complete(archive: Archive, folder: Path) -> None:
+    """Bring a run that is finished by its journal to its end: the archive has all, and the journal goes.
+
+    Raises:
+        StorageError: The disk refuses; the journal stays, and the next leader does the same.
+    """
+    archive.finish()
+    remove_journal(folder / "journal")
+    _tidy(folder)
 
 
 def is_over(experiment: Experiment, folder: Path) -> bool:
     """Whether the run is finished and would not go on under the experiment's rules."""
-    if (folder / "journal").exists() and any((folder / "journal").iterdir()):
+    if journal_files(folder / "journal"):
         return False
     run = Trajectory(folder)
     if not run.finished:
@@ -116,9 +140,10 @@ def is_over(experiment: Experiment, folder: Path) -> bool:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what a finished run needs no longer, and what a kill may have left of it."""
+    """Remove what a finished run needs no longer, and what a kill may have left of it; what stays does no harm."""
     shutil.rmtree(folder / "journal.removed", ignore_errors=True)
-    (folder / "trajectory.before.h5").unlink(missing_ok=True)
+    with suppress(OSError):
+        (folder / "trajectory.before.h5").unlink(missing_ok=True)
     unmark(folder)
 
 
@@ -152,13 +177,21 @@ class _Session:
     print_of: Fingerprint
     begun: dict[str, Any] | None
     interrupts: Interrupts
-    watcher: Watcher | None
+    watcher: Heard
 
     def run(self, accept_changes: bool, adopt: bool) -> str:
         """All of it; the reason of its end."""
+        self.watcher(Progress("starting", message=other_packages(self.begun or {}, self.print_of)))
+        over: list[str] = []
+        try:
+            return self._run(accept_changes, adopt, over)
+        except KeyboardInterrupt:
+            if not over:
+                raise
+            return over[0]  # it came behind the end, and interrupted nothing
+
+    def _run(self, accept_changes: bool, adopt: bool, over: list[str]) -> str:
         experiment = self.experiment
-        if self.watcher:
-            self.watcher(Progress("starting", message=other_packages(self.begun or {}, self.print_of)))
         with ExitStack() as stack:
             launcher = stack.enter_context(experiment.launcher_for())
             launcher.start(experiment.optimizee, experiment.resources, self.folder)
@@ -177,14 +210,14 @@ class _Session:
                 plan,
                 optimizer,
                 launcher,
-                Recorder(journal, Archive(self.folder)),
+                Recorder(journal, Archive(self.folder), self.interrupts.held),
                 elsewhere=self._elsewhere(plan),
                 interrupts=self.interrupts,
                 watcher=self.watcher,
             )
             past = load(run, self.folder / "journal")
             self._begin(run, past, said)
-            return self._carry_out(run, past, adopt)
+            return self._carry_out(run, past, adopt, over)
 
     def _plan(self, said: Description) -> tuple[Plan, Optimizer]:
         experiment = self.experiment
@@ -226,17 +259,21 @@ class _Session:
     def _restore_journal(self) -> None:
         """Turn the archive of a finished run that is extended back into a journal, and set it aside."""
         folder, archive = self.folder / "journal", self.folder / "trajectory.h5"
-        if self.begun is None or any(True for _ in read_journal(folder)):
+        if self.begun is None or journal_files(folder):
             return
-        shutil.rmtree(folder, ignore_errors=True)
         partial = self.folder / "journal.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        with Journal(partial) as journal:
-            for kind, data in records_of(archive):
-                journal.append(kind, data)
-            journal.sync()
-        partial.rename(folder)
-        archive.rename(self.folder / "trajectory.before.h5")
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
+            with Journal(partial) as journal:
+                for kind, data in records_of(archive):
+                    journal.append(kind, data)
+                journal.sync()
+            partial.rename(folder)
+            sync_folder(self.folder)
+            archive.rename(self.folder / "trajectory.before.h5")
+        except OSError as error:
+            raise storage_error(folder, "restore", error) from None
 
     def _elsewhere(self, plan: Plan) -> Elsewhere | None:
         paths = self.experiment.memo
@@ -272,41 +309,72 @@ class _Session:
         )
         run.recorder.sync()
 
-    def _carry_out(self, run: Run, past: Past, adopt: bool) -> str:
+    def _carry_out(self, run: Run, past: Past, adopt: bool, over: list[str]) -> str:
+        finished = True
         try:
             try:
-                replay(run, self.folder / "journal", adopt)
-                bury(run, past.killers)
-                run.show("running")
-                reason = (steady if run.plan.steady_state else generational)(run)
-                if run.optimizer.finished == reason:
-                    reason = f"optimizer: {reason}"
-                if run.plan.validate:
-                    validate(run, past)
+                reason = self._loop(run, past, adopt)
             except Stopped as stopped:
-                self._end(run, stopped.reason, finished=False)
-                return stopped.reason
-            self._end(run, reason, finished=True)
-            return reason
+                reason, finished = stopped.reason, False
         except StorageError:
             raise
-        except (Exception, KeyboardInterrupt) as error:
-            self._end(run, f"{type(error).__name__}: {error}", finished=False)
+        except BaseException as error:
+            self._end(run, f"{type(error).__name__}: {error}")
             raise
+        if finished:
+            self._finish(run, reason, over)
+        else:
+            self._end(run, reason)
+        return reason
 
-    def _end(self, run: Run, reason: str, *, finished: bool) -> None:
-        run.show("stopping", message=reason)
-        run.launcher.stop()
-        run.recorder.log(
-            "stopped", {"segment": run.segment, "reason": reason, "finished": finished, "time": time.time()}
-        )
+    def _loop(self, run: Run, past: Past, adopt: bool) -> str:
+        """From the frontier to the end of the run; why it ends."""
+        replay(run, self.folder / "journal", adopt)
+        bury(run, past.killers)
+        run.show("running")
+        reason = (steady if run.plan.steady_state else generational)(run)
+        if run.optimizer.finished == reason:
+            reason = f"optimizer: {reason}"
+        if run.plan.validate:
+            validate(run, past)
+        return reason
+
+    def _end(self, run: Run, reason: str) -> None:
+        """Leave a run that goes on another time: its end is noted first, and all of it archived whatever is raised."""
+        self._note_end(run, reason, finished=False)
+        try:
+            run.show("stopping", message=reason)
+            run.launcher.stop()
+        finally:
+            run.recorder.commit(force=True)
+        run.show("stopped", message=reason)
+
+    def _finish(self, run: Run, reason: str, over: list[str]) -> None:
+        """Finish a run in one step, the record in the journal; nothing that is raised behind it undoes it.
+
+        Args:
+            run: At its end.
+            reason: Why it ends.
+            over: Takes the reason once the run is finished.
+        """
+        try:
+            with self.interrupts.held:
+                self._note_end(run, reason, finished=True)
+                over.append(reason)
+            run.show("stopping", message=reason)
+            run.launcher.stop()
+        finally:
+            if over:
+                with self.interrupts.held:
+                    archive = run.recorder.archive
+                    run.recorder.journal.close()
+                    _complete(archive, self.folder)
+        run.show("finished", message=reason)
+
+    def _note_end(self, run: Run, reason: str, *, finished: bool) -> None:
+        data = {"segment": run.segment, "reason": reason, "finished": finished, "time": time.time()}
+        run.recorder.log("stopped", data)
         run.recorder.sync()
-        run.recorder.archive.commit(force=True)
-        if finished and run.recorder.archive.finish():
-            run.recorder.journal.close()
-            remove_journal(self.folder / "journal")
-            _tidy(self.folder)
-        run.show("finished" if finished else "stopped", message=reason)
 
 
 def _description_of(plan: Plan, data: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """What a run tells those who watch it."""
 
+import sys
+import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -51,3 +54,44 @@ class Progress:
 
 
 Watcher = Callable[[Progress], None]
+
+
+class Heard:
+    """A watcher whose exceptions harm no run: the first one becomes a warning with its place, and the run goes on.
+
+    What is no `Exception` passes, such as `KeyboardInterrupt` and `SystemExit`: by these a watcher stops the run.
+
+    Args:
+        watcher: Is told the progress, or None.
+    """
+
+    def __init__(self, watcher: Watcher | None) -> None:
+        self._watcher = watcher
+        self._warned = False
+
+    def __bool__(self) -> bool:
+        """Whether somebody watches."""
+        return self._watcher is not None
+
+    def __call__(self, progress: Progress) -> None:
+        """Tell the watcher."""
+        if self._watcher is None:
+            return
+        try:
+            self._watcher(progress)
+        except Exception as error:  # noqa: BLE001 - whatever a user's callback raises
+            if not self._warned:
+                self._warned = True
+                _warn(progress, error)
+
+
+def _warn(progress: Progress, error: Exception) -> None:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = (
+        f"progress: the callback raised {type(error).__name__}: {error} ({frame.filename}:{frame.lineno}, at state "
+        f"{progress.state!r}). The run goes on; what the callback raises later is not reported"
+    )
+    try:
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
+    except RuntimeWarning:  # where warnings are made errors: that of a callback ends no run all the same
+        sys.stderr.write(f"{text}\n")

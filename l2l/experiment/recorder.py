@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from l2l.archive import Archive
@@ -12,22 +13,29 @@ _SHARE = 20.0
 """A sync that takes long is followed by a pause that is so many times longer."""
 _FIRST = 0.03
 """Seconds that the first commit is expected to take, which makes the archive."""
+_FREE = nullcontext()
 
 
 class Recorder:
-    """Notes events.
+    """Notes events, each of them whole or not at all, in the journal and in the archive's books alike.
 
     The records of a journal's file reach the disk in order. So an event may take effect in this process before it is
     synced: whatever follows from it stands behind it, and is lost with it if the power fails. A kill loses nothing.
 
+    Interruptions wait while something is noted. Whatever is raised all the same leaves it open what was noted: then
+    the journal goes on in a further file behind what it has, and the archive is put in order from it.
+
     Args:
         journal, archive: Of the run's folder.
+        held: Entered while something is noted.
     """
 
-    def __init__(self, journal: Journal, archive: Archive) -> None:
+    def __init__(self, journal: Journal, archive: Archive, held: AbstractContextManager[None] = _FREE) -> None:
         self.journal = journal
+        self.held = held
         self._archive = archive
         self._noted: list[tuple[str, Mapping[str, Any], Position]] = []
+        self._sure = True
         self._dirty = False
         self._next_sync = 0.0
         self._sync_takes, self._commit_takes = 0.0, _FIRST
@@ -38,17 +46,37 @@ class Recorder:
         Args:
             kind: Of the event.
             data: Of the event; its arrays must not change any more.
+
+        Raises:
+            StorageError: The disk is full or read-only.
         """
-        self._noted.append((kind, data, self.journal.append(kind, data)))
-        self._dirty = True
+        with self.held:
+            if not self._sure:
+                self._begin_anew()
+            self._sure = False
+            self._noted.append((kind, data, self.journal.append(kind, data)))
+            self._dirty = True
+            self._sure = True
 
     @property
     def archive(self) -> Archive:
         """The archive, with all events so far."""
-        for event in self._noted:
-            self._archive.add(*event)
-        self._noted.clear()
+        with self.held:
+            if not self._sure:
+                self._begin_anew()
+            self._sure = False
+            for event in self._noted:
+                self._archive.add(*event)
+            self._noted.clear()
+            self._sure = True
         return self._archive
+
+    def _begin_anew(self) -> None:
+        """Find out what was noted."""
+        self.journal.close()
+        self._archive = Archive(self._archive.folder)
+        self._noted.clear()
+        self._sure = True
 
     def sync(self) -> None:
         """Bring the journal to the disk."""
@@ -66,8 +94,25 @@ class Recorder:
             self.sync()
         if self.archive.due:
             begin = time.monotonic()
-            self._archive.commit()
+            self.commit()
             self._commit_takes = time.monotonic() - begin
+
+    def commit(self, force: bool = False) -> bool:
+        """Commit what was noted to the archive, which is never ahead of the journal on the disk.
+
+        Args:
+            force: At once.
+
+        Returns:
+            As `Archive.commit`.
+
+        Raises:
+            StorageError: The disk is full or read-only.
+        """
+        with self.held:
+            archive = self.archive
+            self.sync()
+            return archive.commit(force)
 
     @property
     def takes(self) -> float:

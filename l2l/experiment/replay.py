@@ -26,14 +26,12 @@ class Past:
         killers: (individual, trial) in flight, unguarded, at the last two unclean ends, of which the last finished
             nothing.
         validated: Records of validations.
-        finished: Whether the run is over, and why.
     """
 
     segments: int = 0
     memos: dict[str, int] = field(default_factory=dict)
     killers: set[tuple[int, int]] = field(default_factory=set)
     validated: list[dict[str, Any]] = field(default_factory=list)
-    finished: str | None = None
 
 
 def load(run: Run, folder: Path) -> Past:
@@ -47,12 +45,12 @@ def load(run: Run, folder: Path) -> Past:
         past.killers = set() if ended or some else past.killers | (suspects & flight)
         suspects = set() if ended else set(flight)
 
-    for _, kind, data in read_journal(folder):
+    for _, kind, data in read_journal(folder):  # seen to be sound by who opened the run
         if kind == "finished":
             run.trials.note(data)
             flight -= set(zip(data["index"].tolist(), data["number"].tolist(), strict=True))
             some = some or bool(data["final"].any())
-        elif kind == "started" and not data["guarded"]:
+        elif kind == "started" and not data.get("guarded", True):
             flight |= set(zip(data["index"].tolist(), data["number"].tolist(), strict=True))
         elif kind == "segment":
             if past.segments:
@@ -65,9 +63,6 @@ def load(run: Run, folder: Path) -> Past:
             past.validated.append(data)
         elif kind == "stopped":
             ended = True
-            past.finished = data["reason"] if data["finished"] else None
-        elif kind in _REPLAYED:
-            past.finished = None
     if past.segments:
         close_segment()
     return past

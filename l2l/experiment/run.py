@@ -15,7 +15,7 @@ from l2l.experiment.deadline import Deadline
 from l2l.experiment.interrupts import Interrupts
 from l2l.experiment.pending import Pending
 from l2l.experiment.plan import Plan
-from l2l.experiment.progress import Progress, State, Watcher
+from l2l.experiment.progress import Heard, Progress, State
 from l2l.experiment.recorder import Recorder
 from l2l.experiment.scoring import score
 from l2l.experiment.tally import Tally
@@ -50,7 +50,7 @@ class Run:
         recorder: Of the run's folder.
         elsewhere: Earlier runs, or None.
         interrupts: Looked at while waiting.
-        watcher: Is told the progress, or None.
+        watcher: Is told the progress.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Run:
         *,
         elsewhere: Elsewhere | None,
         interrupts: Interrupts,
-        watcher: Watcher | None,
+        watcher: Heard,
     ) -> None:
         self.plan = plan
         self.optimizer = optimizer
@@ -288,7 +288,7 @@ class Run:
     def show(self, state: State, *, complete: bool = False, message: str = "") -> None:
         """Tell the watcher where the run stands."""
         self._shown = time.monotonic()
-        if self.watcher is None:
+        if not self.watcher:
             return
         own = self.pending.simulated(self.pending)
         tally, standing = self.tally, self.tally.standing

@@ -25,8 +25,7 @@ def validate(run: Run, past: Past) -> None:
     """
     rules = run.plan.validate
     assert rules is not None
-    run.recorder.sync()
-    run.recorder.archive.commit(force=True)
+    run.recorder.commit(force=True)
     done = {
         (index, number)
         for record in past.validated

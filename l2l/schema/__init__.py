@@ -1,5 +1,6 @@
 """The tables of the archive: their columns, and how events become rows."""
 
+from l2l.schema.checks import check_record
 from l2l.schema.columns import Column, Ragged, Rows, Values, height, joined, taken, texts
 from l2l.schema.fold import START, Fold
 from l2l.schema.layout import APPENDED, FORMAT, PENDING, REWRITTEN, VERSION, Layout, labels
@@ -19,6 +20,7 @@ __all__ = [
     "Rows",
     "Small",
     "Values",
+    "check_record",
     "height",
     "joined",
     "labels",

@@ -1,19 +1,20 @@
 """From events to tables: what archive and reader alike make of a journal's records."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import StorageError
+from l2l.errors import Damaged
 from l2l.schema.batch import Held, Place, asked_rows, told_rows, trial_rows
 from l2l.schema.columns import Rows, height, joined, plain_text, taken, texts
 from l2l.schema.layout import APPENDED, Layout
 from l2l.schema.small import Small
+from l2l.values import Status
 
 START: Place = (0, 0)
-DAMAGED = "records are missing; restore the files from a backup, or begin a new run"
 _UNTOLD = -1
 _MANY = 512
 """Records that are held before they become rows."""
@@ -72,7 +73,7 @@ class Fold:
             self.layout = Layout(data)
             self.small.add(kind, data)
         elif self.layout is None:
-            raise StorageError(f"{self.where}: its first record should say what the run is of, got {kind!r}: {DAMAGED}")
+            raise self._damaged(f"its first record should say what the run is of, got {kind!r}")
         elif kind in self._held:
             if kind == "asked":
                 self._asked(data)
@@ -95,9 +96,7 @@ class Fold:
     def _asked(self, data: Mapping[str, Any]) -> None:
         first = data["first"]
         if self._next is not None and first != self._next:
-            raise StorageError(
-                f"{self.where}: expected individual {self._next} to be asked next, got {first}: {DAMAGED}"
-            )
+            raise self._damaged(f"expected individual {self._next} to be asked next, got {first}")
         self._next = first + len(data["same_as"])
 
     def _fail(self, data: Mapping[str, Any]) -> None:
@@ -140,14 +139,33 @@ class Fold:
         if not fresh:
             return
         if height(individuals) != len(numbers) or len(numbers) != data["count"]:
-            raise StorageError(
-                f"{self.where}: generation {data['number']} should have {data['count']} individuals, got "
-                f"{height(individuals)} asked and {len(numbers)} told: {DAMAGED}"
+            raise self._damaged(
+                f"generation {data['number']} should have {data['count']} individuals, got {height(individuals)} asked "
+                f"and {len(numbers)} told"
             )
+        self._check_trials(layout, data["number"], individuals, trials)
         self._give("generations", self._generation(layout, data))
         for table, rows in (("individuals", individuals), ("trials", trials), ("failures", failures)):
             if height(rows):
                 self._give(table, rows)
+
+    def _check_trials(self, layout: Layout, number: int, individuals: Rows, trials: Rows) -> None:
+        """See that all trials of a generation's individuals are there."""
+        wanted = layout.run.get("trials", 1)
+        simulated = np.asarray(individuals["same_as"]) < 0 if individuals else np.empty(0, dtype=bool)
+        if height(trials) == wanted * np.count_nonzero(simulated):
+            return
+        ids = np.asarray(individuals["number"])[simulated]
+        of = np.asarray(trials["individual"]) if trials else np.empty(0, np.int64)
+        found = np.bincount(_position(of, ids) + 1, minlength=len(ids) + 1)[1:]
+        # Those that violate a constraint were never simulated.
+        never = (found == 0) & (np.asarray(individuals["status"])[simulated] == Status.INVALID)
+        missing = int((wanted - found[~never]).clip(0).sum())
+        if missing:
+            raise self._damaged(f"generation {number} was told without {missing} of its trials")
+
+    def _damaged(self, problem: str) -> Damaged:
+        return Damaged(Path(self.where), f"{problem}: records are missing")
 
     def _give(self, table: str, rows: Rows) -> None:
         self._out.setdefault(table, []).append(rows)

@@ -2,6 +2,7 @@
 
 import json
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import NotFoundError, StorageError, storage_error
+from l2l.errors import Damaged, NotFoundError, StorageError, storage_error
 from l2l.journal import records_in
-from l2l.schema import FORMAT, VERSION, Column, Layout, Ragged, Values
+from l2l.schema import APPENDED, FORMAT, PENDING, REWRITTEN, VERSION, Column, Layout, Ragged, Values, check_record
 from l2l.trajectory.sharing import closed_for_all
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ RECORDS = "l2l/records"
 PATIENCE = 10.0
 """Seconds for which a file that is being written is waited for."""
 _SLASH = "\N{DIVISION SLASH}"
-_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+_DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError)
+"""What h5py and json raise where a file does not say what was written to it."""
+
+Checksums = dict[str, int]
+"""Column → CRC-32 of all that was written to it."""
 
 
 class Busy(Exception):
@@ -41,12 +46,10 @@ def place_of(table: str, column: str) -> str:
     return f"{table}/{prefix}{slash}{name.replace('/', _SLASH)}"
 
 
-def damaged(path: Path, why: object) -> StorageError:
+def damaged(path: Path, why: object) -> Damaged:
     """The error for a file that is no archive, or no longer one."""
-    return StorageError(
-        f"{path}: expected an archive of l2l, got a file that does not read as one ({why}); "
-        "it is rebuilt where the journal beside it still exists (l2l resume), else restore it from a backup"
-    )
+    what = f"it has no {why}" if isinstance(why, KeyError) else str(why)
+    return Damaged(path, f"it does not read as an archive of l2l ({what})")
 
 
 @contextmanager
@@ -94,6 +97,8 @@ def _open(path: Path, until: float) -> "h5py.File":
 def _check(file: "h5py.File", path: Path) -> None:
     if file.attrs.get("format") != FORMAT:
         raise StorageError(f"{path}: expected an archive of l2l (attribute format {FORMAT!r}), got another HDF5 file")
+    if not isinstance(file.attrs["version"], int | np.integer):
+        raise ValueError(f"its version is {file.attrs['version']!r}")
     if file.attrs["version"] > VERSION:
         raise StorageError(
             f"{path}: expected at most version {VERSION} of the format, got {file.attrs['version']}: "
@@ -102,20 +107,72 @@ def _check(file: "h5py.File", path: Path) -> None:
 
 
 def read_state(file: "h5py.File") -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
-    """The state of the fold that wrote it, and its small records."""
-    state: dict[str, Any] = json.loads(file[STATE][:].tobytes())
-    return state, list(records_in(file[RECORDS][:].tobytes()))
+    """The state of the fold that wrote it, and its small records.
+
+    Raises:
+        ValueError: They are not what was written.
+    """
+    raw = file[STATE][:].tobytes()
+    if zlib.crc32(raw) != file[STATE].attrs["crc32"]:
+        raise ValueError(f"{STATE} does not have its checksum")
+    state: dict[str, Any] = json.loads(raw)
+    for table in APPENDED:
+        if not isinstance(state["counts"][table], int) or state["counts"][table] < 0:
+            raise ValueError(f"{STATE}: {state['counts'][table]!r} rows of {table}")
+    raw = file[RECORDS][:].tobytes()
+    if zlib.crc32(raw) != state["records"]:
+        raise ValueError(f"{RECORDS} does not have its checksum")
+    records = list(records_in(raw))
+    layout = None
+    for kind, data in records:
+        layout = check_record(kind, data, layout)
+    if layout is None:
+        raise ValueError(f"{RECORDS} is empty")
+    return state, records
 
 
-def read_column(file: "h5py.File", table: str, name: str, column: Column, n: int) -> Values:
-    """The first n entries of a column.
+def add_checksum(checksums: Checksums, name: str, values: Values, column: Column) -> None:
+    """Take values into the checksum of their column."""
+    if isinstance(values, Ragged):
+        add_checksum(checksums, f"{name}/lengths", values.lengths, Column(np.dtype(np.int64)))
+        name, values = f"{name}/values", values.values
+    if column.dtype is None:
+        raw: Any = "".join([f"{text}\0" for text in values]).encode()
+    else:
+        array = np.asarray(values, dtype=column.dtype)
+        raw = np.ascontiguousarray(array[~np.isnan(array)] if column.growing else array)
+    checksums[name] = zlib.crc32(raw, checksums.get(name, 0))
+
+
+def check_column(checksums: Mapping[str, int], name: str, values: Values, column: Column) -> None:
+    """See that a whole column is what was written.
+
+    Args:
+        checksums: Of all columns.
+        name: "table/column".
+        values: As read.
+        column: What it holds.
+
+    Raises:
+        ValueError: It is not.
+    """
+    found: Checksums = {}
+    add_checksum(found, name, values, column)
+    if any(checksums.get(part, 0) != checksum for part, checksum in found.items()):
+        raise ValueError(f"the column {name} does not have its checksum")
+
+
+def read_column(file: "h5py.File", table: str, name: str, column: Column, n: int | None) -> Values:
+    """The first n entries of a column; all for None.
 
     Raises:
         KeyError, ValueError: It is not there, or shorter.
     """
     place = place_of(table, name)
+    if n is None:
+        n = len(file[place]["offsets"]) - 1 if column.ragged else len(file[place])
     if column.ragged:
-        offsets = file[place]["offsets"][: n + 1]
+        offsets = np.asarray(file[place]["offsets"][: n + 1], dtype=np.int64)
         if len(offsets) <= n:
             raise ValueError(f"{place} has {len(offsets) - 1} rows and not {n}")
         return Ragged(file[place]["values"][: offsets[-1]], offsets)
@@ -142,14 +199,35 @@ def column_names(file: "h5py.File", table: str, layout: Layout) -> list[str]:
     return names + [f"optimizer/{name.replace(_SLASH, '/')}" for name in reported]
 
 
-def read_table(file: "h5py.File", table: str, layout: Layout) -> dict[str, Values]:
-    """All of a table."""
+def read_table(file: "h5py.File", table: str, layout: Layout, checksums: Mapping[str, int]) -> dict[str, Values]:
+    """All of a table.
+
+    Raises:
+        KeyError, ValueError: A column is not what was written.
+    """
     found: dict[str, Values] = {}
     for name in column_names(file, table, layout):
-        dataset = file[place_of(table, name)]
         column = layout.column(table, name)
-        n = len(dataset["offsets"]) - 1 if column.ragged else len(dataset)
-        found[name] = read_column(file, table, name, column, n)
+        found[name] = read_column(file, table, name, column, None)
+        check_column(checksums, f"{table}/{name}", found[name], column)
+    heights = {name: len(values) for name, values in found.items()}
+    if len(set(heights.values())) > 1:
+        raise ValueError(f"the columns of {table} differ in length")
+    return found
+
+
+def checksums_of(file: "h5py.File", layout: Layout, state: Mapping[str, Any]) -> Checksums:
+    """The checksums of all columns as they stand in the file.
+
+    Raises:
+        KeyError, ValueError: A column is not there, or shorter than it should be.
+    """
+    found: Checksums = {}
+    for table in (*APPENDED, *REWRITTEN, *PENDING):
+        for name in column_names(file, table, layout):
+            column = layout.column(table, name)
+            values = read_column(file, table, name, column, state["counts"].get(table))
+            add_checksum(found, f"{table}/{name}", values, column)
     return found
 
 

@@ -3,17 +3,18 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import NotFoundError, StorageError
-from l2l.journal import Position, read_journal
+from l2l.errors import Damaged, NotFoundError, StorageError
+from l2l.journal import files as journal_files
 from l2l.schema import APPENDED, PENDING, Column, Fold, Layout, Rows, Values, height, taken
 from l2l.schema import joined as put_together
 from l2l.trajectory.reading import (
     Busy,
+    check_column,
     column_names,
     is_complete,
     marker_of,
@@ -23,9 +24,17 @@ from l2l.trajectory.reading import (
     read_state,
     read_table,
 )
+from l2l.trajectory.records import fold_in, read_beyond, together
+
+if TYPE_CHECKING:
+    import h5py
 
 _COMMIT = 0.3
 """Seconds that a commit is waited for before the journal alone is read."""
+
+
+class _Completed(Exception):
+    """The run was finished while it was read, and its archive has all now."""
 
 
 class Snapshot:
@@ -50,10 +59,18 @@ class Snapshot:
         self.complete = False
         self._stored: dict[str, int] = {}
         self._names: dict[str, list[str]] = {}
+        self._checksums: Mapping[str, int] = {}
+        self._checked: set[str] = set()
         self._fold = self._current()
-        self._fresh = self._fold.take()
+        with together(self._place):
+            self._fresh = self._fold.take()
         self._whole: dict[str, Rows] | None = None
         self._pending: dict[str, Rows] | None = None
+
+    @property
+    def _place(self) -> Path:
+        """What is named where records do not go together."""
+        return self._journal or self.path
 
     @property
     def fold(self) -> Fold:
@@ -90,22 +107,21 @@ class Snapshot:
 
     def small(self) -> dict[str, Rows]:
         """The small tables."""
-        return self._fold.small_tables()
+        with together(self._place):
+            return self._fold.small_tables()
 
     def pending(self) -> dict[str, Rows]:
         """What was asked and is in no closed generation: "individuals", "trials", "failures"."""
         if self._pending is None:
-            self._pending = self._fold.pending()
+            with together(self._place):
+                self._pending = self._fold.pending()
             if self.complete:
                 with opened(self.path) as file:
-                    found = {table: read_table(file, table, self.layout) for table in PENDING}
+                    found = {table: read_table(file, table, self.layout, self._checksums) for table in PENDING}
                 self._pending = {table.rpartition("/")[2]: rows for table, rows in found.items() if height(rows)}
         return self._pending
 
     # --- reading what belongs together ---------------------------------------------------------------------------
-
-    def _records(self, after: Position | None) -> Any:
-        return read_journal(self._journal, after) if self._journal else iter(())
 
     def _current(self) -> Fold:
         """The archive and what the journal has beyond it; the journal alone while the archive is not sound."""
@@ -114,6 +130,12 @@ class Snapshot:
             problem: Exception
             try:
                 return self._beyond_file()
+            except _Completed:
+                continue
+            except Damaged as error:
+                if error.file != self.path:
+                    raise  # the journal is: nothing else stands in
+                problem = error
             except (StorageError, NotFoundError, Busy) as error:
                 problem = error
             now = time.monotonic()
@@ -141,26 +163,28 @@ class Snapshot:
             assert fold.layout
             names = {table: column_names(file, table, fold.layout) for table in APPENDED}
         complete = is_complete(state)
-        if not complete:
-            for position, kind, data in self._records(Position(*state["position"])):
-                fold.add(kind, data, position)
+        if not complete and self._journal is not None:
+            read_beyond(fold, self._journal, state)
             # A finished run's journal goes once its archive is complete, perhaps while it is read: then look again.
             if not self._has_journal() and self._completed():
-                raise Busy(f"{self.path} was completed just now")
+                raise _Completed
         self._stored, self._names, self.complete = dict(state["counts"]), names, complete
+        self._checksums = state["checksums"]
         return fold
 
     def _has_journal(self) -> bool:
-        return any(True for _ in self._records(None))
+        return self._journal is not None and bool(journal_files(self._journal))
 
     def _completed(self) -> bool:
         with opened(self.path, _COMMIT) as file:
             return is_complete(read_state(file)[0])
 
     def _from_journal(self) -> Fold | None:
+        if self._journal is None:
+            return None
         fold = Fold(str(self._journal))
-        for position, kind, data in self._records(None):
-            fold.add(kind, data, position)
+        for _ in fold_in(fold, self._journal):
+            pass
         if not self._has_journal():
             return None  # it went while it was read
         self._stored, self._names, self.complete = {}, {}, False
@@ -179,10 +203,28 @@ class Snapshot:
         try:
             with opened(self.path, _COMMIT) as file:
                 if self.complete or not marker_of(self.path).exists():
+                    for name in names:
+                        self._check(file, table, name)
                     return {name: read_entries(file, table, name, places) for name in names}
-        except (Busy, NotFoundError, StorageError):
+        except StorageError:
+            if not self._has_journal():
+                raise
+        except (Busy, NotFoundError):
             pass
         return None
+
+    def _check(self, file: "h5py.File", table: str, name: str) -> None:
+        """See once that a column of which a few rows are wanted is what was written."""
+        if f"{table}/{name}" not in self._checked:
+            self._stored_column(file, table, name)
+
+    def _stored_column(self, file: "h5py.File", table: str, name: str) -> Values:
+        """A column as it stands in the file, seen to be what was written."""
+        column = self.layout.column(table, name)
+        values = read_column(file, table, name, column, self._stored[table])
+        check_column(self._checksums, f"{table}/{name}", values, column)
+        self._checked.add(f"{table}/{name}")
+        return values
 
     def _from_file(self, table: str, name: str, column: Column, rows: int) -> Values:
         """Stored rows; from the journal where the file has become unreadable since. Rows never change."""
@@ -191,10 +233,13 @@ class Snapshot:
             try:
                 with opened(self.path, _COMMIT) as file:
                     if self.complete or not marker_of(self.path).exists():
-                        return read_column(file, table, name, column, rows)
-            except (Busy, NotFoundError, StorageError) as error:
-                if isinstance(error, StorageError) and not self._has_journal():
+                        return self._stored_column(file, table, name)
+            except StorageError:
+                if not self._has_journal():
                     raise
+                until = 0.0
+            except (Busy, NotFoundError):
+                pass
             if time.monotonic() > until:
                 self._whole = self._all_rows()
             time.sleep(0.005)
@@ -202,9 +247,11 @@ class Snapshot:
 
     def _all_rows(self) -> dict[str, Rows]:
         fold = Fold(str(self._journal))
-        for position, kind, data in self._records(None):
-            fold.add(kind, data, position)
-        rows: Mapping[str, Rows] = fold.take()
+        if self._journal is not None:
+            for _ in fold_in(fold, self._journal):
+                pass
+        with together(self._place):
+            rows: Mapping[str, Rows] = fold.take()
         short = [table for table, stored in self._stored.items() if height(rows.get(table, {})) < stored]
         if short:
             raise StorageError(

@@ -18,8 +18,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from l2l.archive import Archive, records_of
-from l2l.errors import StorageError
-from l2l.journal import Journal, read_journal, remove_journal, write_first
+from l2l.errors import Damaged, StorageError
+from l2l.journal import Journal, read_journal, remove_journal
 from l2l.schema import FORMAT, Fold
 from l2l.trajectory import Trajectory
 from l2l.trajectory.reading import place_of
@@ -76,7 +76,7 @@ def test_an_archive_turned_back_into_records_gives_the_same_archive(
     assert_same_tables(first, second)
     asked = [data["event"] for kind, data in records if kind in {"asked", "told"}]
     assert [data["event"] for kind, data in again if kind in {"asked", "told"}] == asked
-    write_first(folder / "more" / "journal", again)
+    write(folder / "more" / "journal", again)
     lead(folder / "more", []).finish()
     assert_same_runs(Trajectory(folder / "more"), Trajectory(folder / "trajectory.h5"))
 
@@ -175,7 +175,7 @@ def test_what_hdf5_keeps_small_may_be_large(tmp_path: Path) -> None:
     records: list[Any] = [
         ("run", {**run, "space": space.to_dict(), "experiment": "optimizee: " + "x" * 100_000}),
         ("asked", {"first": 0, "columns": columns, "same_as": np.full(2, -1), "event": 0, "time": 0.0}),
-        ("told", {**empty, "spread": np.zeros((2, 1)), "status": np.zeros(2, np.int8)}),
+        ("told", {**empty, "spread": np.zeros((2, 1)), "status": np.full(2, 5, np.int8)}),  # never simulated
         ("generation", {"number": 0, "count": 2, "started": 0, "finished": 1, "best": [0.0], "report": {}}),
     ]
     archive = lead(tmp_path, records)
@@ -318,13 +318,23 @@ def test_a_leftover_marker_means_rebuild(tmp_path: Path) -> None:
     assert_same_tables(tables_of(Trajectory(tmp_path / "trajectory.h5")), whole)
 
 
-def test_an_archive_that_is_ahead_of_its_journal_is_rebuilt(tmp_path: Path) -> None:
+def test_an_archive_that_has_seen_more_than_its_journal_has_is_damage(tmp_path: Path) -> None:
+    lead(tmp_path, events(Shape(generations=3, seed=4)))
+    path = tmp_path / "journal" / "000001.journal"
+    path.write_bytes(path.read_bytes()[:-1])
+    for use in (Archive, Trajectory):
+        with pytest.raises(Damaged, match=r"000001\.journal: damaged at byte \d+: .* is missing.*l2l repair"):
+            use(tmp_path)
+
+
+def test_an_archive_of_another_journal_is_damage(tmp_path: Path) -> None:
     records = events(Shape(generations=3, seed=4))
     lead(tmp_path, records)
     shutil.rmtree(tmp_path / "journal")
-    write(tmp_path / "journal", records[:8])
-    Archive(tmp_path)
-    assert len(Trajectory(tmp_path).generations) == sum(kind == "generation" for kind, _ in records[:8])
+    write(tmp_path / "journal", records)
+    for use in (Archive, Trajectory):
+        with pytest.raises(Damaged, match="made from another journal"):
+            use(tmp_path)
 
 
 def test_a_finished_archive_gives_way_to_the_journal_beside_it(finished: Path) -> None:
@@ -489,7 +499,7 @@ def test_a_file_that_may_not_grow_is_said_and_left_whole(tmp_path: Path) -> None
 import resource, signal, sys
 from pathlib import Path
 from l2l.archive import Archive
-from l2l.errors import StorageError
+from l2l.errors import Damaged, StorageError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder = Path(sys.argv[1])
 archive = Archive(folder)

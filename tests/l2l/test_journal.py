@@ -15,7 +15,6 @@ from hypothesis.extra import numpy as arrays
 
 from l2l.errors import Damaged, StorageError
 from l2l.journal import (
-    MAGIC,
     START,
     Journal,
     Position,

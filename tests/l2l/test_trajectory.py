@@ -381,7 +381,7 @@ def test_a_run_that_is_finished_while_it_is_read_is_read_whole(
                 remove_journal(tmp_path / "journal")
             yield record
 
-    monkeypatch.setattr("l2l.trajectory.snapshot.read_journal", read)
+    monkeypatch.setattr("l2l.trajectory.records.read_journal", read)
     assert_same_tables(tables_of(Trajectory(tmp_path)), expected)
     assert left[0] <= 0
 
