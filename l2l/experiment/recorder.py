@@ -11,6 +11,10 @@ from l2l.journal import Journal, Position
 _SYNC_EVERY = 0.05
 _SHARE = 20.0
 """A sync that takes long is followed by a pause that is so many times longer."""
+_ALLOWED = 1 / 40
+"""Share of the run's time that syncs before the optimizer is told may take; others are at most a twentieth."""
+_MOST = 1.0
+"""Seconds of syncing that are saved up, at most."""
 _FIRST = 0.03
 """Seconds that the first commit is expected to take, which makes the archive."""
 _FREE = nullcontext()
@@ -21,6 +25,7 @@ class Recorder:
 
     The records of a journal's file reach the disk in order. So an event may take effect in this process before it is
     synced: whatever follows from it stands behind it, and is lost with it if the power fails. A kill loses nothing.
+    All the same the results are synced before the optimizer is told of them, unless that takes too much of the time.
 
     Interruptions wait while something is noted. Whatever is raised all the same leaves it open what was noted: then
     the journal goes on in a further file behind what it has, and the archive is put in order from it.
@@ -38,6 +43,8 @@ class Recorder:
         self._sure = True
         self._dirty = False
         self._next_sync = 0.0
+        self._saved = _SYNC_EVERY
+        self._saved_at = time.monotonic()
         self._sync_takes, self._commit_takes = 0.0, _FIRST
 
     def log(self, kind: str, data: Mapping[str, Any]) -> None:
@@ -87,6 +94,19 @@ class Recorder:
             now = time.monotonic()
             self._sync_takes = now - begin
             self._next_sync = now + max(_SYNC_EVERY, _SHARE * self._sync_takes)
+
+    def settle(self) -> None:
+        """Bring the journal to the disk before anything follows from it, where that does not take too much time.
+
+        Raises:
+            StorageError: It cannot be brought there.
+        """
+        now = time.monotonic()
+        self._saved = min(self._saved + _ALLOWED * (now - self._saved_at), _MOST)
+        self._saved_at = now
+        if self._dirty and self._saved >= self._sync_takes:
+            self.sync()
+            self._saved -= self._sync_takes
 
     def keep_up(self) -> None:
         """Sync and commit what has come, at most as often as is useful; best while workers have something to do."""

@@ -190,6 +190,7 @@ class Run:
         pending = self.pending
         scores = score(self.plan, self.book, pending.rows(numbers), pending.infeasible_of(numbers))
         if not replayed:
+            self.recorder.settle()
             told = {"individuals": np.array(numbers, dtype=np.int64), "event": self.events}
             columns = {"fitness": scores.fitness, "spread": scores.spread, "status": scores.status}
             self.recorder.log("told", {**told, **columns})

@@ -49,7 +49,7 @@ def place_of(table: str, column: str) -> str:
 def damaged(path: Path, why: object) -> Damaged:
     """The error for a file that is no archive, or no longer one."""
     what = f"it has no {why}" if isinstance(why, KeyError) else str(why)
-    return Damaged(path, f"it does not read as an archive of l2l ({what})")
+    return Damaged(path, f"expected an archive of l2l, got a file that does not read as one ({what})")
 
 
 @contextmanager
