@@ -28,7 +28,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 import numpy as np
 
 from l2l.errors import Damaged, StorageError, storage_error
-from l2l.files import sync_folder
+from l2l.files import open_regular, sync_folder
 
 MAGIC = b"l2ljrnl2"
 _OPEN, _FOLLOWED = bytes(8), b"followed"
@@ -205,7 +205,7 @@ class Journal:
         descriptor = -1
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(partial, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o666)
+            descriptor = open_regular(partial, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
             _write(descriptor, content)
             os.fsync(descriptor)
             partial.rename(path)
