@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l2l.copies import end_copy
 from l2l.errors import Invalid, near, text_of
 from l2l.optimizee import Optimizee, as_outcome
 from l2l.values import Evaluation, Failure, Outcome, Status, Trial
-from l2l.worker.copies import end_copy
 
 Result = tuple[Status, tuple[float, ...], dict[str, NDArray[Any]], Failure | None]
 """What came of a simulation: status, one fitness per objective, observables, why it has none."""

@@ -1,9 +1,9 @@
 """What a launcher does before the first trial where it evaluates in a process that it has: set up, and ask."""
 
+from l2l.copies import no_copies
 from l2l.errors import LauncherError, UserError
 from l2l.launcher import Description
 from l2l.optimizee import Optimizee
-from l2l.worker.copies import no_copies
 from l2l.worker.evaluate import failure_of
 from l2l.worker.serve import loaded_versions
 

@@ -15,6 +15,7 @@ from pickle import dumps
 from time import monotonic, time
 from typing import Any
 
+from l2l.copies import no_copies
 from l2l.errors import UserError
 from l2l.optimizee import Optimizee
 from l2l.provenance import Specification, fingerprint, versions
@@ -24,7 +25,6 @@ from l2l.worker.arrays import packed
 from l2l.worker.batch import Form, Row
 from l2l.worker.board import Board
 from l2l.worker.channel import Heading, Inbox, Seal, bare, pickled, write_all, write_message
-from l2l.worker.copies import no_copies
 from l2l.worker.evaluate import Evaluator, Result, failure_of, peak_memory
 from l2l.worker.guardian import end_descendants, ended_children
 from l2l.worker.handshake import Keys
