@@ -124,13 +124,19 @@ def Maximize(name: str, unit: str = "") -> Objective:  # noqa: N802 - reads as t
     return Objective(name, maximize=True, unit=unit)
 
 
+_MOST_AXES = 31
+"""Axes of an observable: HDF5 has 32, and the first is that of the trials."""
+_LARGEST_ENTRY = 8
+"""Bytes: the extended precision of a longdouble differs between machines, and no table format has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observable:
     """A further result that an optimizee declares.
 
     Args:
         shape: Of each trial's value; for `ragged` the shape of one entry behind the free first axis.
-        dtype: `float`, `int`, `bool` or a NumPy dtype.
+        dtype: `float`, `int`, `bool` or a NumPy dtype of at most 8 bytes; kept in the byte order of this machine.
         unit: For tables and plots.
         ragged: Whether the first axis differs in length from trial to trial (spike times).
     """
@@ -143,16 +149,21 @@ class Observable:
     def __post_init__(self) -> None:
         given = self.shape if isinstance(self.shape, tuple | list | np.ndarray) else (self.shape,)
         shape = tuple(-1 if isinstance(one, float) else whole_number(one) for one in given)
-        if any(one is None or one < 0 for one in shape):
-            raise OptionError(f"Observable: expected a shape such as (2, 3), got {self.shape!r}")
+        if any(one is None or one < 1 for one in shape):
+            free = "; a value of any length is Observable(ragged=True)" if 0 in shape else ""
+            raise OptionError(f"Observable: expected a shape such as (2, 3), without 0, got {self.shape!r}{free}")
+        if len(shape) > _MOST_AXES:
+            raise OptionError(f"Observable: expected a shape of at most {_MOST_AXES} axes, got {len(shape)}")
         try:
             dtype = np.dtype(self.dtype)
         except TypeError:
             dtype = np.dtype(object)
         if dtype.kind not in "fiub":
             raise OptionError(f"Observable: expected a float, int or bool dtype, got {self.dtype!r}")
+        if dtype.itemsize > _LARGEST_ENTRY:
+            raise OptionError(f"Observable: expected a dtype of at most 8 bytes such as float64, got {dtype.name}")
         object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "dtype", dtype)
+        object.__setattr__(self, "dtype", dtype.newbyteorder("="))
         object.__setattr__(self, "ragged", flag(self.ragged, "Observable: ragged"))
 
     def value(self, raw: Any) -> NDArray[Any]:

@@ -1,8 +1,6 @@
 """Where code stands, so that another process finds it again."""
 
 import importlib
-import importlib.abc
-import importlib.machinery
 import importlib.util
 import inspect
 import json
@@ -19,9 +17,9 @@ from l2l.copies import no_copies
 from l2l.errors import NotFoundError, OptionError, near
 
 FILE_MODULE = "_l2l_file_"
-"""Modules that are loaded from a file have names that begin so."""
+"""Modules that are loaded from a file have names that begin so: they stand in a package of this name."""
 _FILES = "L2L_FILE_MODULES"
-"""The environment variable that tells the processes that a model starts which files these names mean, as JSON."""
+"""The environment variable from which processes that a model starts learn which files these names mean, as JSON."""
 _MOST_FILES = 100
 """Names that it holds at most: the system limits a variable to 128 KiB."""
 
@@ -181,7 +179,8 @@ def module_of_file(path: Path) -> types.ModuleType:
             file = getattr(loaded, "__file__", None)
             if file and os.path.abspath(file) == str(path):
                 return loaded
-    name = FILE_MODULE + re.sub(r"\W", "_", path.stem) + "_" + blake2b(str(path).encode(), digest_size=4).hexdigest()
+    stem, digest = re.sub(r"\W", "_", path.stem), blake2b(str(path).encode(), digest_size=4).hexdigest()
+    name = f"{FILE_MODULE}.{stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]
     if not path.is_file():
@@ -204,29 +203,9 @@ def module_of_file(path: Path) -> types.ModuleType:
 
 
 def _make_known(name: str, path: Path) -> None:
-    """Tell processes that are started from here which file the name of a module means."""
+    """Let processes that are started from here import a module that was loaded from a file."""
+    folder = str(Path(__file__).with_name("importable"))
+    if folder not in sys.path:
+        sys.path.append(folder)
     files = [*json.loads(os.environ.get(_FILES, "{}")).items(), (name, str(path))]
     os.environ[_FILES] = json.dumps(dict(files[-_MOST_FILES:]))
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-    """Finds what a process above this one loaded from files.
-
-    A model's function travels to the processes of `multiprocessing` as the names of its module and its own. They
-    import the main module first, which in a worker and under `l2l run` brings this finder along.
-    """
-
-    @staticmethod
-    def find_spec(name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        """Where a module of such a name stands; None for all other names."""
-        if not name.startswith(FILE_MODULE):
-            return None
-        file = json.loads(os.environ.get(_FILES, "{}")).get(name)
-        if file is None or not Path(file).is_file():
-            return None
-        if (folder := str(Path(file).parent)) not in sys.path:
-            sys.path.insert(0, folder)
-        return importlib.util.spec_from_file_location(name, file)
-
-
-sys.meta_path.append(_Finder())
