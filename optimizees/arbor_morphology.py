@@ -71,7 +71,15 @@ class Grown:
         for number, section in enumerate(self._cell.sections):
             parts = section.parts(longest)
             places += [self.location(number, part / parts) for part in range(parts)]
-        return self._arbor.cv_policy_explicit(f"(sum {' '.join(places)})")
+        return self._arbor.cv_policy_explicit(_union(places))
+
+
+def _union(places: list[str]) -> str:
+    """All of several places, in a tree of pairs: Arbor copies what it has at each step of a list."""
+    if len(places) == 1:
+        return places[0]
+    half = len(places) // 2
+    return f"(sum {_union(places[:half])} {_union(places[half:])})"
 
 
 def _location(branch: int, place: float) -> str:

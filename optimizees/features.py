@@ -73,6 +73,7 @@ FEATURES: Mapping[str, Feature] = {
     "all_ISI_values": Feature("ms", 0.5),
     "voltage_base": Feature("mV", 0.5),
     "minimum_voltage": Feature("mV", 0.5),
+    "maximum_voltage": Feature("mV", 1.0),
     BLOCK: Feature("", 0.1),
 }
 """Name → feature: those that are measured unless a user names others."""

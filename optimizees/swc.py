@@ -28,7 +28,8 @@ PARENT = "parent"
 COLUMNS = "id, type, x, y, z, radius, parent"
 
 # What `float` of Python takes beyond this, such as 1_000, is a slip in a file of this format.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE | re.ASCII)
+_NUMBER = r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)"
+_NUMBERS = re.compile(" ".join([_NUMBER] * 7), re.IGNORECASE | re.ASCII)
 _LARGEST_ID = 2**53  # beyond it a float, as which ids may be written, does not tell neighbours apart
 _LARGEST, _SMALLEST = 1e15, 1e-15  # µm; simulators square lengths in single precision
 _SHOWN = 80  # characters of a line in a message
@@ -104,23 +105,21 @@ def _refusal(path: Path, line: int, problem: str) -> OptionError:
 
 
 def _parsed(path: Path, line: int, words: list[str]) -> Sample:
-    shown = repr(" ".join(words)[:_SHOWN])
+    text = " ".join(words[:7])
+    shown = repr(text[:_SHOWN])
     if len(words) < 7:
         raise _refusal(path, line, f"expected 7 columns ({COLUMNS}), got {len(words)}: {shown}")
-    if not all(_NUMBER.fullmatch(word) for word in words[:7]):
+    if not _NUMBERS.fullmatch(text):
         raise _refusal(path, line, f"expected numbers ({COLUMNS}), got {shown}")
-    values = [float(word) for word in words[:7]]
-    x, y, z, radius = values[2:6]
-    # NaN fails both comparisons.
-    if not all(abs(value) < _LARGEST for value in (x, y, z, radius)) or not radius > _SMALLEST:
+    number, kind, x, y, z, radius, parent = map(float, words[:7])
+    # NaN fails every comparison.
+    if not (abs(x) < _LARGEST and abs(y) < _LARGEST and abs(z) < _LARGEST and _SMALLEST < radius < _LARGEST):
         raise _refusal(path, line, f"expected finite coordinates and a radius above 0, got {shown}")
-    whole = [value for value in (values[0], values[1], values[6]) if abs(value) < _LARGEST_ID and value == int(value)]
-    if len(whole) < 3:
+    if not all(one.is_integer() and abs(one) < _LARGEST_ID for one in (number, kind, parent)):
         raise _refusal(path, line, f"expected whole numbers for id, type and parent, got {shown}")
-    number, kind, parent = map(int, whole)
     if number < 0 or kind < 0:
         raise _refusal(path, line, f"expected an id and a type of at least 0, got {shown}")
-    return Sample(number, kind, (x, y, z), radius, parent, line)
+    return Sample(int(number), int(kind), (x, y, z), radius, int(parent), line)
 
 
 def _from_the_root(path: Path, samples: Mapping[int, Sample]) -> list[Sample]:

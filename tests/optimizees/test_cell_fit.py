@@ -231,6 +231,17 @@ def test_any_feature_of_efel_may_be_asked_for_and_is_observed(ready: Any, cls: A
 
 
 @BOTH
+@pytest.mark.parametrize("current", [0.02, -0.02])
+def test_a_leak_is_seen_in_a_cell_that_never_fires(ready: Any, cls: Any, current: float) -> None:
+    leak = space(all__pas__g={"low": 1e-5, "high": 1e-2, "log": True}, all__pas__e=-65.0)
+    passive = {"mechanisms": {"all": ["pas"]}, "properties": leak, "truth": {"all.pas.g": 1e-4}}
+    cell = ready(cls, currents=[current], **passive)
+    assert simulated(cell, all__pas__g=1e-4).fitness == 0.0
+    assert simulated(cell, all__pas__g=1.2e-4).fitness > 0.5
+    assert simulated(cell, all__pas__g=3e-4).fitness > 2.0
+
+
+@BOTH
 def test_a_cell_that_stays_depolarized_is_told_from_one_that_rests(ready: Any, cls: Any) -> None:
     cell = ready(cls, currents=[0.15], features={"depolarization_block": 0.1, "spike_count": 0.5})
     cell.currents = (3.0,)

@@ -81,12 +81,13 @@ def test_spikes_of_known_shape_have_the_features_that_they_were_made_of() -> Non
     assert found["AHP_depth"] == pytest.approx(-5.0)
     assert found["voltage_base"] == pytest.approx(-70.0)
     assert found["minimum_voltage"] == pytest.approx(-75.0)
+    assert found["maximum_voltage"] == pytest.approx(30.0)
 
 
 def test_a_trace_without_spikes_has_no_features_of_spikes() -> None:
     found = measured(trace(SILENT))
     assert found["spike_count"] == found["depolarization_block"] == 0.0
-    assert found["voltage_base"] == found["minimum_voltage"] == -65.0
+    assert found["voltage_base"] == found["minimum_voltage"] == found["maximum_voltage"] == -65.0
     nothing = {name for name, value in found.items() if math.isnan(value)}
     assert nothing == {"time_to_first_spike", "AP_amplitude", "spike_half_width", "AHP_depth", "all_ISI_values"}
 
