@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from l2l.optimizees import ArborCell, NeuronCell
+from l2l.errors import OptionError
+from l2l.individual import Individual
+from l2l.optimizees import ArborCell, ArborOptimizee, NeuronCell, NeuronOptimizee
 from l2l.optimizees.cell_fit import CellFit
 from l2l.optimizees.morphology import Morphology, grown
 from l2l.optimizees.neuron_morphology import Grown
 from l2l.optimizees.swc import read_swc, region_of
 from l2l.space import ParameterSpace
+from l2l.values import Trial
 
 POINT = "1 1 0 0 0 10 -1\n"
 THREE = "1 1 0 0 0 10 -1\n2 1 0 -10 0 10 1\n3 1 0 10 0 10 1\n"
@@ -326,3 +329,67 @@ def test_the_middle_of_a_soma_is_where_both_simulators_have_a_node(
     path.write_text(text)
     section, place = grown(read_swc(path)).middle(20.0)
     assert (section, place) == pytest.approx(middle)
+
+
+class InArbor(ArborOptimizee):
+    """A modeller's own, that reads a file."""
+
+    space = ParameterSpace.from_dict({"parameters": {"x": {"low": 0.0, "high": 1.0}}})
+
+    def __init__(self, *, path: Path) -> None:
+        self.path = path
+
+    def build(self) -> None:
+        self.cell = self.load_swc(self.path)
+
+    def set_parameters(self, individual: Individual, trial: Trial) -> None:
+        """Has none."""
+
+    def measure(self, individual: Individual, trial: Trial) -> float:
+        return 0.0
+
+
+class InNeuron(NeuronOptimizee):
+    """The same in NEURON."""
+
+    space = InArbor.space
+    __init__ = InArbor.__init__
+    build = InArbor.build
+    set_parameters = InArbor.set_parameters
+    measure = InArbor.measure
+
+
+@pytest.mark.parametrize("name", ["types 0, 5, 6 and 7"])
+def test_models_of_ones_own_read_the_same_cell(path: Path) -> None:
+    arbor, neuron = InArbor(path=path), InNeuron(path=path)
+    arbor.setup()
+    neuron.setup()
+    assert arbor.cell.num_branches == 5
+    assert [len(neuron.cell.regions[region]) for region in ("soma", "axon", "dend", "type0", "type6")] == [
+        2,
+        0,
+        1,
+        1,
+        1,
+    ]
+    assert neuron.cell.axon == [] and len(neuron.cell.all) == 7
+    assert neuron.cell.soma[0].name() == "cell.soma[0]"
+    with pytest.raises(AttributeError, match="this cell has no type8; it has soma, axon, dend, apic, type0, type5"):
+        neuron.cell.type8  # noqa: B018
+    neuron.teardown()
+
+
+@pytest.mark.parametrize("cls", [InArbor, InNeuron])
+def test_a_file_without_a_single_meaning_is_refused_in_both(cls: Any, tmp_path: Path) -> None:
+    path = tmp_path / "cell.swc"
+    path.write_text(POINT + "2 3 10 0 0 1 1\n3 1 60 0 0 9 2\n")
+    with pytest.raises(OptionError, match=r"cell\.swc:3: expected a soma"):
+        cls(path=path).setup()
+
+
+def test_a_cell_without_a_soma_is_one_too(tmp_path: Path) -> None:
+    path = tmp_path / "cell.swc"
+    path.write_text("1 3 0 0 0 1 -1\n2 3 50 0 0 1 1\n3 2 90 0 0 1 2\n4 3 0 50 0 1 1\n")
+    cell = grown(read_swc(path))
+    assert areas(cell) == pytest.approx({"dend": 2.0 * side(1, 1, 50), "axon": side(1, 1, 40)})
+    assert [section.end for section in cell.sections] == [1.0, 1.0, 0.0]
