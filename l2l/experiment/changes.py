@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from l2l import registry
 from l2l.errors import ChangedOptimizee, storage_error
+from l2l.experiment.experiment import Experiment
 from l2l.experiment.folder import holds_run
 from l2l.lock import RunLock
 from l2l.provenance import Fingerprint
@@ -53,6 +55,13 @@ def other_packages(begun: Mapping[str, Any], now: Fingerprint) -> str:
     if not others:
         return ""
     return f"other versions than when this run began: {', '.join(others)}; results may differ from earlier ones"
+
+
+def alone(experiment: Experiment) -> str:
+    """A remark where "auto" has to run all trials in this process; or ""."""
+    if experiment.launcher != "auto" or registry.detected_launcher() != "local" or not experiment.stays_here:
+        return ""
+    return f"all trials run in this process (launcher serial): {experiment.stays_here}"
 
 
 def set_aside(folder: Path) -> Path | None:

@@ -242,20 +242,21 @@ class Experiment:
         given = self.launcher
         if given == "auto":
             given = registry.detected_launcher()
-            if given == "local" and not self._found_elsewhere():
+            if given == "local" and self.stays_here:
                 given = "serial"
         if isinstance(given, Launcher):
             given = {"name": type(given), **given.options}
         built: Launcher = registry.build("launcher", given)
         return built
 
-    def _found_elsewhere(self) -> bool:
-        """Whether another process could build the optimizee; one from a notebook or a prompt runs in this process."""
+    @property
+    def stays_here(self) -> str:
+        """Why no other process could build the optimizee, so that "auto" takes this one; "" where others can."""
         try:
             specification(self.optimizee)
-        except OptionError:
-            return False
-        return True
+        except OptionError as error:
+            return str(error)
+        return ""
 
     def optimizer_name(self) -> str:
         """As registered, else the class's name."""

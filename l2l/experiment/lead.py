@@ -14,7 +14,7 @@ from l2l import document
 from l2l.archive import Archive, records_of
 from l2l.display.hints import typed
 from l2l.errors import ChangedOptimizee, StorageError, UserError, storage_error
-from l2l.experiment.changes import IN_PYTHON, check_as_loaded, check_unchanged, other_packages, set_aside
+from l2l.experiment.changes import IN_PYTHON, alone, check_as_loaded, check_unchanged, other_packages, set_aside
 from l2l.experiment.experiment import Experiment
 from l2l.experiment.folder import cleared, taken_folder, unmark
 from l2l.experiment.identity import check_same, resolved
@@ -181,7 +181,8 @@ class _Session:
 
     def run(self, accept_changes: bool, adopt: bool) -> str:
         """All of it; the reason of its end."""
-        self.watcher(Progress("starting", message=other_packages(self.begun or {}, self.print_of)))
+        remarks = [other_packages(self.begun or {}, self.print_of), alone(self.experiment)]
+        self.watcher(Progress("starting", message="\n".join(filter(None, remarks))))
         over: list[str] = []
         try:
             return self._run(accept_changes, adopt, over)

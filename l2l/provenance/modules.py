@@ -86,6 +86,12 @@ def text_of(file: str) -> Text | None:
     return read("".join(lines)) if lines else None
 
 
+def cells() -> list[str]:
+    """The names of a notebook's cells, in the order in which they ran: texts that stand in no file."""
+    # An entry without a time of change is of no file; entries that only promise a text are shorter.
+    return [name for name, entry in list(linecache.cache.items()) if len(entry) == 4 and entry[1] is None]
+
+
 def top(name: str) -> str:
     """The first part of a dotted name."""
     return name.partition(".")[0]

@@ -21,7 +21,7 @@ from typing import Any
 
 from l2l.plugin.reference import FILE_MODULE
 from l2l.provenance.forms import Forms, NoForm, shown
-from l2l.provenance.modules import NOTEBOOK, Labels, Place, Whose, absolute, found, text_of, top
+from l2l.provenance.modules import NOTEBOOK, Labels, Place, Whose, absolute, cells, found, text_of, top
 from l2l.provenance.syntax import (
     Definition,
     Import,
@@ -235,7 +235,7 @@ class Walk:
             held += [one for one in (getattr(function, "__wrapped__", None),) if one is not None]
             return {"$of": f"{place.name}.{function.__code__.co_qualname}", "holds": self._all_forms(held)}
         known = id(function) in self._names
-        name = self._named("function", place, function.__code__.co_qualname.replace("<locals>.", ""), function)
+        name = self._named("function", place, _last(function.__code__.co_qualname), function)
         if not known:
             self._todo.append(lambda: self._add_function(name, place, function))
         return {"$code": name}
@@ -320,7 +320,7 @@ class Walk:
             self._package(cls.__module__)
             return {"$class": f"{cls.__module__}.{cls.__qualname__}"}
         known = id(cls) in self._names
-        name = self._named("class", place, cls.__qualname__.replace("<locals>.", ""), cls)
+        name = self._named("class", place, _last(cls.__qualname__), cls)
         if not known:
             self._todo.append(lambda: self._add_class(name, place, cls))
         return {"$code": name}
@@ -370,7 +370,7 @@ class Walk:
             functions = [one for one in held if isinstance(one, types.FunctionType)]
         if functions:
             own = [one for one in functions if one.__module__ == cls.__module__]
-            if own and all(one.__code__.co_filename == "<string>" for one in own):
+            if own and all(inspect.unwrap(one).__code__.co_filename == "<string>" for one in own):
                 return None  # written by a dataclass or a named tuple
             if len(own) == len(functions):
                 kind = type(value).__name__
@@ -633,6 +633,11 @@ def _innermost(thing: Any) -> Any:
             return thing if isinstance(thing, type | types.FunctionType) else type(thing)
 
 
+def _last(qualname: str) -> str:
+    """A qualified name without the functions within which it was defined, which may be others where it is resumed."""
+    return qualname.rpartition("<locals>.")[2]
+
+
 def _cells(function: types.FunctionType) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
@@ -663,7 +668,10 @@ def _texts_of(place: Place, cls: type) -> list[Text]:
         inner = getattr(member, "__func__", getattr(member, "fget", member))
         if isinstance(inner, types.FunctionType):
             files.setdefault(inner.__code__.co_filename)
-    return [text for file in files if (text := text_of(file)) is not None]
+    found = [text for file in files if (text := text_of(file)) is not None]
+    return found or [
+        text for name in reversed(cells()) if (text := text_of(name)) and cls.__qualname__ in text.definitions
+    ]
 
 
 def _literals_of(statements: Sequence[ast.stmt]) -> dict[str, Any]:

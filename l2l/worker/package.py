@@ -80,6 +80,12 @@ class Terms:
             OptionError: Another process could not find its code.
         """
         found = specification(optimizee)
+        if found.reference is None:
+            raise OptionError(
+                "the optimizee is defined in a notebook, at a prompt or within a function, and packages of trials "
+                "stand in files, from which no code is taken; move it to the top level of a file, or take another "
+                "launcher"
+            )
         place = {"place": found.reference.place, "qualname": found.reference.qualname}
         return cls(
             optimizee={**place, "options": found.options},

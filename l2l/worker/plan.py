@@ -43,10 +43,11 @@ class Plan:
             launch: The command prefix that starts a program on a trial's ranks.
 
         Raises:
-            OptionError: Another process could not find its code.
+            OptionError: Another process could not find its code, and it cannot be sent.
         """
+        about = specification(optimizee)
         return cls(
-            start=start_message(specification(optimizee), dict(fingerprint(optimizee).parts), resources, launch),
+            start=start_message(about, about.compared(fingerprint(optimizee)), resources, launch),
             resources=resources,
             objectives=len(optimizee.objectives),
             vectorized=optimizee.batches,

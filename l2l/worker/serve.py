@@ -18,7 +18,7 @@ from typing import Any
 from l2l.copies import no_copies
 from l2l.errors import UserError
 from l2l.optimizee import Optimizee
-from l2l.provenance import Specification, fingerprint, versions
+from l2l.provenance import Specification, versions
 from l2l.values import Failure, Resources, Status, Trial
 from l2l.worker.alterations import Condition
 from l2l.worker.arrays import packed
@@ -170,7 +170,7 @@ def built(start: Start) -> tuple[Optimizee, Hello | Refusal]:
 
 def _built(start: Start) -> tuple[Optimizee, Hello | Refusal]:
     optimizee = start.specification.build()
-    changed = fingerprint(optimizee).differences(start.parts)
+    changed = start.specification.differences(start.parts, optimizee)
     if changed:
         return optimizee, Refusal("the optimizee is another one here than in the leader", changed=tuple(changed))
     optimizee.setup()
