@@ -1,5 +1,7 @@
 """`l2l COMMAND …`: which command, and what becomes of its errors."""
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -7,7 +9,7 @@ from pathlib import Path
 
 from l2l.cli.parser import Command, WrongUsage, build, parse
 from l2l.display.output import Unwritable, complain, flush_output, silence, unheard
-from l2l.errors import L2LError, UserError
+from l2l.errors import L2LError, UserError, storage_error
 
 COMMANDS = ("run", "submit", "resume", "rerun", "status", "show", "export", "check", "list", "new")
 
@@ -58,8 +60,32 @@ def run(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in given:
             raise
-        _say(_unexpected(error, given))
-        return FAILED
+        return _code_of_other(error, given)
+
+
+def _code_of_other(error: Exception, given: list[str]) -> int:
+    """Say what is no error of ours by its type; returns the exit code."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        _say(f"{str(error.filename)[:_SHOWN]}…: no file or folder has a name as long as that; check what you typed")
+        return WRONG
+    refused = _refused(error) if isinstance(error, OSError) else ""
+    _say(refused or _unexpected(error, given))
+    return FAILED
+
+
+_SHOWN = 60  # letters of a name that is too long
+
+
+def _refused(error: OSError) -> str:
+    """What the system refused, where that is no fault of ours: a disk or a temporary folder; "" for all else."""
+    if "No usable temporary directory" in str(error.strerror):
+        return "there is no temporary folder that can be written to; set TMPDIR to one that can"
+    if error.errno in _DISK and error.filename is not None:
+        return str(storage_error(Path(os.fsdecode(error.filename)), "use", error))
+    return ""
+
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE)
 
 
 def _is_somewhere() -> bool:

@@ -110,3 +110,41 @@ def test_a_run_needs_no_home_and_no_given_temporary_folder(variables: dict[str, 
     command = [sys.executable, "-m", "l2l.cli", "run", "x.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), "set TMPDIR to one that can"),
+        (OSError(28, "No space left on device", "/tmp/l2l-logs-x"), "/tmp/l2l-logs-x: cannot use it: the disk is full"),
+        (PermissionError(13, "Permission denied", "/tmp/x"), "/tmp/x: cannot use it: permission denied"),
+    ],
+)
+def test_what_the_system_refuses_is_no_fault_of_ours(
+    error: OSError, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("l2l.config.load", refuse)
+    assert main(["check", "x.yaml"]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show"],
+        ["status"],
+        ["resume"],
+        ["export", "--to", "csv"],
+        ["new", "optimizee"],
+        ["list", "optimizers"],
+        ["check"],
+    ],
+)
+def test_a_name_that_no_file_can_have_is_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    name = "x" * 400 + (".py:X" if arguments[0] == "list" else "")
+    assert main([*arguments, name]) == 2
+    error = capsys.readouterr().err
+    assert "unexpected" not in error and len(error) < 2000
