@@ -57,9 +57,10 @@ class Cluster:
     Args:
         nodes: How many.
         cores: Of each, whatever the machine has.
+        gpus: Of each; pretended ones, which are files.
     """
 
-    def __init__(self, nodes: int = 2, cores: int = 2) -> None:
+    def __init__(self, nodes: int = 2, cores: int = 2, gpus: int = 0) -> None:
         self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
         self.folder = Path(tempfile.mkdtemp(prefix="l2l-slurm-"))
         self.folder.chmod(0o755)
@@ -71,9 +72,17 @@ class Cluster:
         text = _CONFIGURATION.format(
             host=socket.gethostname(), controller=ports[0], folder=self.folder, user=getpass.getuser(), first=first
         )
+        gres = f" Gres=gpu:{gpus}" if gpus else ""
+        if gpus:
+            text = f"GresTypes=gpu\n{text}"
+            devices = [self.folder / f"gpu{number}" for number in range(gpus)]
+            for device in devices:
+                device.touch()
+            lines = [f"Name=gpu File={device}\n" for device in devices]
+            (self.folder / "gres.conf").write_text("".join(lines))
         for node, port in zip(self.nodes, ports[1:], strict=True):
             where = f"NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port}"
-            text += f"NodeName={node} {where} CPUs={cores} RealMemory=4000 State=UNKNOWN\n"
+            text += f"NodeName={node} {where} CPUs={cores} RealMemory=4000{gres} State=UNKNOWN\n"
             (self.folder / f"spool.{node}").mkdir()
         text += f"PartitionName=main Nodes={','.join(self.nodes)} Default=YES MaxTime=1:00:00 State=UP\n"
         (self.folder / "state").mkdir()
@@ -223,10 +232,10 @@ def missing() -> str:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Two nodes of two cores."""
+    """Two nodes of two cores and a GPU."""
     if absent := missing():
         pytest.skip(f"Slurm is not here: no {absent} (Debian's packages slurm-wlm and munge)")
-    found = Cluster()
+    found = Cluster(gpus=1)
     try:
         found.start()
         yield found

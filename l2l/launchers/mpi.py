@@ -18,6 +18,7 @@ from l2l.errors import LauncherError, MissingPart, OptionError
 from l2l.launchers.gpus import gpus_here
 from l2l.launchers.outpost import Call
 from l2l.launchers.pooled import PooledLauncher
+from l2l.launchers.starter import watch_starter
 from l2l.values import Resources
 from l2l.worker.connect import machine
 from l2l.worker.fleet import Fleet
@@ -76,6 +77,7 @@ class MPILauncher(PooledLauncher):
     def serve(cls) -> bool:
         """On rank 0 return False at once; on any other work until rank 0 ends, then return True."""
         world = _world()
+        watch_starter()
         if world.Get_rank() == 0:
             _release_at_exit()
             return False

@@ -22,6 +22,7 @@ from l2l.copies import end_copy
 from l2l.errors import Invalid, near, text_of
 from l2l.optimizee import Optimizee, as_outcome
 from l2l.values import Evaluation, Failure, Outcome, Status, Trial
+from l2l.worker.channel import LARGEST_RESULT
 
 Result = tuple[Status, tuple[float, ...], dict[str, NDArray[Any]], Failure | None]
 """What came of a simulation: status, one fitness per objective, observables, why it has none."""
@@ -215,7 +216,7 @@ class Evaluator:
         for name in observables:
             if name not in self._observables:
                 raise _Wrong(f"observables: {near(name, self._observables, 'declared observable')}")
-        found = {}
+        found: dict[str, NDArray[Any]] = {}
         for name, declared in self._observables.items():
             if name not in observables:
                 raise _Wrong(f"observables: expected {', '.join(self._observables)}, got no {name}")
@@ -223,6 +224,12 @@ class Evaluator:
                 found[name] = declared.value(observables[name])
             except (ValueError, TypeError, OverflowError) as error:
                 raise _Wrong(f"observable {name!r}: {error}") from None
+        size = sum(one.nbytes for one in found.values())
+        if size > LARGEST_RESULT:  # one limit under every launcher, whatever each could carry
+            raise _Wrong(
+                f"observables: {size} bytes in all, and a trial may return at most {LARGEST_RESULT}; return less, or "
+                "write files into trial.directory and keep it"
+            )
         return found
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from l2l import Status, Trajectory
 from l2l.errors import OptionError
-from l2l.launchers.slurm import SlurmLauncher, cores_of
+from l2l.launchers.slurm import Share, SlurmLauncher, cores_of
 from l2l.launchers.slurm_orders import Job, look_after
 from l2l.values import Resources
 from tests.faults.harness import PROGRAM, Leader, check_replay, finished, same, starts, write_experiment
@@ -208,6 +208,94 @@ def test_jobs_are_as_they_were_where_the_queue_does_not_answer(tmp_path: Path, m
         (tmp_path / "squeue").chmod(0o755)
         assert look_after([job], "l2l-test") is (state != "no answer")
         assert job.state == ("RUNNING" if state == "no answer" else state)
+
+
+HABITS = {"SQUEUE_FORMAT": "%j", "SQUEUE_STATES": "SUSPENDED", "SINFO_FORMAT": "%t", "SCANCEL_STATE": "SUSPENDED"}
+"""What a user may have set for work at the terminal."""
+MODEL = """
+import os
+import l2l
+
+@l2l.optimizee(space=l2l.ParameterSpace(x=l2l.Real(0.0, 1.0)), objectives=l2l.Minimize("gpus"))
+def model(individual):
+    if os.environ.get("FOR_MODELS") != "there":
+        raise RuntimeError(f"FOR_MODELS is not there; PATH is {os.environ.get('PATH')}")
+    return float(len(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")))
+"""
+"""Wants a variable of its leader's environment, and counts its GPUs."""
+BARE = "#!/bin/sh\nexport FOR_MODELS=there\nexec {command}\n"
+
+
+def modelled(folder: Path, **arguments: object) -> Path:
+    """An experiment over it."""
+    folder.mkdir(exist_ok=True)
+    (folder / "model.py").write_text(MODEL)
+    file = folder / "experiment.yaml"
+    standard = {
+        "optimizee": {"name": f"{folder}/model.py:model"},
+        "optimizer": {"name": "random", "samples": 8},
+        "directory": str(folder / "run"),
+    }
+    file.write_text(json.dumps({**standard, **arguments}))
+    return file
+
+
+def submitted(folder: Path, *options: str, command: str) -> tuple[int, str]:
+    """Exit code and output of a job that sets up its own environment; waits for its end."""
+    script = folder / "job.sh"
+    script.write_text(BARE.format(command=command))
+    job = Leader("--wait", f"--output={folder}/out", "--nodes=1", "--ntasks=1", *options, script, program=("sbatch",))
+    code, said = job.end(120.0)
+    return code, said + (folder / "out").read_text()
+
+
+def test_workers_are_as_many_as_there_are_gpus_and_see_what_their_leader_sees(
+    tmp_path: Path, slurm: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**HABITS, "SBATCH_EXPORT": "NONE"}.items():
+        monkeypatch.setenv(name, value)
+    file = modelled(tmp_path, resources={"gpus": 1})
+    options = ("--export=NONE", "--cpus-per-task=2", "--gres=gpu:1", "--hint=nomultithread")
+    code, said = submitted(tmp_path, *options, command=f"{PROGRAM} run {file} --launcher slurm")
+    assert code == 0, said
+    run = Trajectory(tmp_path / "run")
+    assert {*run.trials["status"]} == {Status.OK}
+    assert {*run.trials["fitness/gpus"]} == {1.0}
+    assert len([*(tmp_path / "run/logs").glob("worker-*.log")]) == 1  # two cores, one GPU
+
+
+def test_the_jobs_of_a_folder_with_any_name_find_their_log_and_their_way(
+    tmp_path: Path, slurm: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**HABITS, "SBATCH_EXPORT": "NONE", "SBATCH_WAIT": "1", "FOR_MODELS": "there"}.items():
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "50%noise %j, back\\slash [1]"
+    file = modelled(folder, launcher={"name": "slurm", "patience": 60})
+    code, said = Leader("run", file).end(120.0)
+    assert code == 0, said
+    assert {*Trajectory(folder / "run").trials["status"]} == {Status.OK}
+    assert (folder / "run/logs/job-0.log").exists()
+
+
+def test_each_task_of_an_array_knows_its_own_end(tmp_path: Path, slurm: Cluster) -> None:
+    said = f"{sys.executable} -c 'from l2l.allocation import job_end; print(job_end() is not None)'"
+    script = tmp_path / "job.sh"
+    script.write_text(f"#!/bin/sh\nunset SLURM_JOB_END_TIME\n{said}\nsleep 3\n")
+    options = ("--wait", "--array=1-3", "--time=2", "--ntasks=1", f"--output={tmp_path}/out-%a")
+    code, text = Leader(*options, script, program=("sbatch",)).end(120.0)
+    assert code == 0, text
+    assert [(tmp_path / f"out-{task}").read_text() for task in (1, 2, 3)] == ["True\n"] * 3
+
+
+def test_a_node_has_room_for_as_many_as_have_all_that_they_want() -> None:
+    node = Share(cores=8, gpus=3, memory=10 * 2**30)
+    assert node.places(Resources()) == 8
+    assert node.places(Resources(threads=3)) == 2
+    assert node.places(Resources(gpus=1)) == 3
+    assert node.places(Resources(gpus=4)) == 0
+    assert node.places(Resources(memory="4 GiB")) == 2
+    assert node.places(Resources(memory="40 GiB")) == 1
+    assert Share(cores=8).places(Resources(gpus=1, memory="4 GiB")) == 8  # where Slurm does not say
 
 
 def test_short_forms_of_cores_are_read() -> None:

@@ -167,3 +167,22 @@ def test_batches_are_judged_one_by_one():
     assert evaluator.run_batch(trials(0.1, 0.95)) is None
     assert evaluator.run_batch(trials(0.1, 0.2, 0.3)) is None
     assert evaluator.run(trials(0.95)[0])[3].message == "ValueError: too large"
+
+
+def test_more_than_a_trial_may_return_costs_that_trial_alone(monkeypatch):
+    monkeypatch.setattr("l2l.worker.evaluate.LARGEST_RESULT", 800)
+
+    class Large(Optimizee):
+        space = ParameterSpace(x=Real(0.0, 1.0))
+        observables = {"trace": Observable(ragged=True)}
+
+        def simulate(self, individual, trial):
+            return Outcome(0.5, {"trace": np.zeros(trial.index)})
+
+    statuses = []
+    for index in (100, 101):
+        trial = Trial(Large().describe().default, 0, 1, index)
+        done = evaluate(Large(), trial)
+        statuses.append(done.status)
+    assert statuses == [Status.OK, Status.INVALID]
+    assert done.failure and "808 bytes in all, and a trial may return at most 800; return less" in done.failure.message

@@ -1,10 +1,14 @@
 """Workers that stations bring: strangers, lost stations, lost leaders; on real sockets and processes."""
 
+import contextlib
+import itertools
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +19,8 @@ from l2l.errors import LauncherError
 from l2l.launchers.pooled import PooledLauncher
 from l2l.testing.launchers import collected, is_gone, trials_of
 from l2l.testing.misbehaving import Misbehaving
-from l2l.values import Resources, Status
+from l2l.values import Evaluation, Resources, Status
+from l2l.worker.channel import Seal, pickled
 from l2l.worker.fleet import Fleet
 from l2l.worker.plan import Plan
 from l2l.worker.worker import Crew
@@ -45,12 +50,12 @@ class Stations(PooledLauncher):
             self.add()
         return self.fleet
 
-    def add(self) -> None:
+    def add(self, through: str | None = None) -> None:
         station = subprocess.Popen([sys.executable, "-c", STATION], stdin=subprocess.PIPE, text=True)
         self.started.append(station)
         assert station.stdin is not None
         tcp = [one for one in self.fleet.addresses if not one.startswith("unix:")]
-        addresses = str(tcp).replace("'", '"')
+        addresses = json.dumps([through] if through else tcp)
         station.stdin.write(f'{{"addresses": {addresses}, "secret": "{self.fleet.secret.hex()}", "places": 1}}\n')
         station.stdin.flush()
         station.stdin.close()
@@ -59,6 +64,49 @@ class Stations(PooledLauncher):
         super().stop(grace)
         for station in self.started:
             station.wait(20.0)
+
+
+class Relay:
+    """Somebody between a worker and its leader, who passes on all that both say, and adds a message of his own."""
+
+    def __init__(self, leader: str) -> None:
+        self.added = 0
+        self._leader = leader
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+                host, _, port = self._leader.rpartition(":")
+                leader = socket.create_connection((host, int(port)))
+            except OSError:
+                return
+            threading.Thread(target=self._pass_on, args=[leader, client, False], daemon=True).start()
+            threading.Thread(target=self._pass_on, args=[client, leader, True], daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, adds: bool) -> None:
+        """Bytes, until either end is closed; behind the first that follow the hello comes a result that is none."""
+        body = pickled((0, 0.0, 0.0, 0, (-123.0,)))
+        with contextlib.suppress(OSError):
+            for number in itertools.count():
+                if not (said := source.recv(65536)):
+                    break
+                target.sendall(said)
+                if adds and number == 1:
+                    target.sendall(Seal(bytes(32)).head(body) + body)
+                    self.added += 1
+        for one in (source, target):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def close(self) -> None:
+        """Take nobody any more."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
 
 
 @pytest.fixture
@@ -97,6 +145,26 @@ def test_strangers_get_nothing_and_stop_nothing(stations: Stations) -> None:
         launcher.submit(trials_of(["well"] * 20, first=1000))
         assert len(collected(launcher, 20)) == 20
     assert 1 <= len(launcher.fleet.workers) <= 2
+
+
+def test_what_somebody_between_adds_is_no_result_and_ends_no_run(tmp_path: Path) -> None:
+    with Stations(stations=1) as launcher:
+        launcher.start(Misbehaving(), Resources(), tmp_path)
+        relay = Relay(launcher.fleet.addresses[-1])
+        came: dict[tuple[int, int], Evaluation] = {}
+        for first in range(0, 10_000, 20):
+            if first % 200 == 0:
+                launcher.add(relay.address)  # for him it is over as soon as he adds something
+            launcher.submit(trials_of(["well"] * 20, first=first))
+            came |= collected(launcher, 20)
+            if relay.added >= 2:
+                break
+        relay.close()
+        assert relay.added >= 2
+        assert {one.status for one in came.values()} == {Status.OK}
+        assert min(one.fitness[0] for one in came.values()) > -123.0
+        launcher.submit(trials_of(["well"] * 20, first=20_000))
+        assert len(collected(launcher, 20)) == 20
 
 
 def test_a_lost_station_costs_nothing_but_time(stations: Stations) -> None:
