@@ -299,6 +299,35 @@ def test_a_cell_without_resistance_leaks_as_its_membrane_says(name: str, path: P
         assert found[419] == pytest.approx(1e-3 * 1e-9 / leak * 1e3, rel=1e-3)
 
 
+def random_cell(seed: int) -> str:
+    """Samples of any types, in any order, some at one place, on a soma of one to four samples."""
+    random = np.random.default_rng(seed)
+    places, kinds, lines = [np.zeros(3)], [1], ["0 1 0 0 0 8 -1"]
+    somatic = int(random.integers(1, 5))
+    for number in range(1, somatic + int(random.integers(3, 20))):
+        parent = int(random.integers(0, number))
+        soma = number < somatic
+        changes = kinds[parent] == 1 or random.random() < 0.2
+        kinds.append(1 if soma else int(random.choice([0, 2, 3, 4, 7])) if changes else kinds[parent])
+        stays = not soma and random.random() < 0.1
+        places.append(places[parent] + (0.0 if stays else 6.0 if soma else 30.0) * random.normal(size=3))
+        radius = random.uniform(3.0, 9.0) if soma else random.uniform(0.3, 2.0)
+        x, y, z = places[-1]
+        lines.append(f"{number} {kinds[-1]} {x:.3f} {y:.3f} {z:.3f} {radius:.3f} {parent}")
+    random.shuffle(lines)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_cells_that_nobody_thought_of_answer_in_both_in_the_same_way(seed: int, tmp_path: Path) -> None:
+    path = tmp_path / "cell.swc"
+    path.write_text(random_cell(seed))
+    regions = grown(read_swc(path)).regions
+    for region in ["all", *regions]:
+        one, other = (passive(cls, path, regions, region) for cls in (ArborCell, NeuronCell))
+        np.testing.assert_allclose(one, other, atol=1e-6 * np.ptp(one))
+
+
 def test_a_cell_far_from_the_origin_is_the_cell_at_the_origin(tmp_path: Path) -> None:
     """NEURON has points in single precision, where 0.1 µm at 100,000 µm are gone."""
     lines = [f"{place + 3} 3 {{}} {0.1 * place} 0 0.3 {place + 2 if place else 1}" for place in range(200)]
