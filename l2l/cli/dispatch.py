@@ -28,7 +28,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         _say("the current folder was removed; go to another one, and give the same command again")
         return WRONG
     try:
-        return _execute(given)
+        return _interruptible(given)
     except WrongUsage as error:
         _say(f"{error}\ntry `{error.command} --help`", error.command)
         return WRONG
@@ -95,6 +95,28 @@ def _is_somewhere() -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _interruptible(given: list[str]) -> int:
+    """As `_execute`; what Ctrl-C caused is Ctrl-C, whatever it became on its way."""
+    try:
+        return _execute(given)
+    except Exception as error:
+        if _by_interrupt(error):
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _by_interrupt(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: libraries that it meets while they are imported raise what they like."""
+    around: BaseException | None = error
+    seen: set[int] = set()
+    while around is not None and id(around) not in seen:
+        if isinstance(around, KeyboardInterrupt):
+            return True
+        seen.add(id(around))
+        around = around.__cause__ or around.__context__
+    return False
 
 
 def _execute(given: list[str]) -> int:

@@ -64,12 +64,14 @@ def steady(run: Run) -> str:
     if len(run.tally.told_since) >= run.plan.population:  # killed between the two notes
         run.close_generation()
     run.trials.launch(list(run.trials.missing(list(run.pending))))
+    looked_at = run.tally.standing.generations
     _tell_complete(run, list(run.pending))
     while True:
         reason = run.why_stop()
         if reason:
             break
-        if not run.tally.told_since and not run.optimizer.finished:  # between two generations
+        if run.tally.standing.generations > looked_at and not run.optimizer.finished:
+            looked_at = run.tally.standing.generations
             run.check_alike()
         asked = _ask_more(run)
         _tell_complete(run, asked)

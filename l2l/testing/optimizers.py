@@ -30,6 +30,9 @@ SPACES: dict[str, ParameterSpace] = {
     "reals": ParameterSpace(tau=Real(1e-3, 10.0, log=True, unit="ms"), g=Real(-20.0, -2.0), eta=Real(0.5, 4.0)),
     "one integer": ParameterSpace(n=Integer(0, 3)),
     "integers": ParameterSpace(n=Integer(1, 10_000, log=True), k=Integer(-3, 3, shape=4)),
+    "steps": ParameterSpace(
+        x=Real(-0.3, 0.3, step=0.1), n=Integer(0, 100, step=10), w=Real(0.0, 1.0, step=0.25, shape=2)
+    ),
     "one category": ParameterSpace(model=Categorical("iaf", "adex")),
     "categories": ParameterSpace(model=Categorical("iaf", "adex", "hh"), plastic=Categorical(False, True)),
     "mixed": ParameterSpace(

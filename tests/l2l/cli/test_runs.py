@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -570,3 +571,170 @@ def test_help_is_there_for_every_command(l2l: Run) -> None:
         code, out, _ = l2l(name, "--help")
         assert code == 0 and "examples:" in out and "--debug" in out
     assert l2l("--version")[1].startswith("l2l ")
+
+
+# --- what is said can be typed, and what is typed is understood -----------------------------------------------------
+
+
+def test_commands_that_are_offered_can_be_typed_whatever_the_folder_is_called(l2l: Run) -> None:
+    code, out, _ = l2l("run", "quick.yaml", "--directory", "my runs/it's $x; a")
+    assert code == 0
+    offered = out.splitlines()[-1].removeprefix("next: ").split(" · ")
+    for command in offered[:2]:
+        program, *words = shlex.split(command)
+        assert program == "l2l" and l2l(*words)[0] == 0
+    assert shlex.split(offered[2])[2] == "my runs/it's $x; a"
+
+
+@pytest.mark.parametrize("command", [["show"], ["status"], ["export", "--to", "csv"], ["rerun", "--individual", "0"]])
+@pytest.mark.parametrize("file", ["quick.yaml", "runs/quick/experiment.yaml", "model.py"])
+def test_the_file_of_an_experiment_stands_for_its_run(l2l: Run, command: list[str], file: str) -> None:
+    source = "model.py" if file == "model.py" else "quick.yaml"
+    assert l2l("run", source)[0] == 0
+    code, out, err = l2l(command[0], file, *command[1:])
+    assert (code, err) == (0, "") and out
+
+
+def test_an_experiment_that_never_ran_is_said_to_have_no_run(l2l: Run) -> None:
+    code, _, err = l2l("show", "quick.yaml")
+    assert code == 2 and "runs/quick" in err
+
+
+def test_as_many_columns_are_exported_as_is_said(l2l: Run) -> None:
+    assert l2l("run", "model.py")[0] == 0
+    for form, count in (("csv", lambda file: len(file.read_text().splitlines()[0].split(","))), ("json", None)):
+        _, out, _ = l2l("export", "runs/model", "--to", form)
+        said = int(out.split(" with ")[1].split()[0])
+        path = Path(f"runs/model/individuals.{form}")
+        assert said == (count(path) if count else len(json.loads(path.read_text())[0]))
+
+
+def test_a_run_that_is_refused_leaves_nothing_behind(l2l: Run) -> None:
+    assert l2l("run", "quick.yaml")[0] == 0
+    change = ["--set", "memo=runs/quick", "--set", "optimizee.dimension=3"]
+    code, _, err = l2l("run", "quick.yaml", "--directory", "new/deep/run", *change)
+    assert code == 2 and "was computed with another optimizee" in err
+    assert not Path("new").exists()
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_text("kept")
+    assert l2l("run", "quick.yaml", "--directory", "mine", *change)[0] == 2
+    assert [one.name for one in Path("mine").iterdir()] == ["notes.txt"]
+
+
+def test_another_optimizer_is_named_without_options_that_it_does_not_have(l2l: Run) -> None:
+    assert l2l("run", "quick.yaml")[0] == 0
+    code, _, err = l2l("run", "quick.yaml", "--set", "optimizer={name: grid, points: 3}")
+    assert code == 2 and 'optimizer.name: "random" in the folder, "grid" here' in err
+    assert "optimizer.points" not in err and "optimizer.population" not in err
+
+
+def test_more_workers_than_cores_are_said(l2l: Run) -> None:
+    for command in ("check", "run"):
+        code, out, _ = l2l(command, "quick.yaml", "--launcher", "local", "--workers", "9")
+        cores = len(os.sched_getaffinity(0))
+        assert code == 0 and ("9 workers share" in out) == (cores < 9)
+
+
+# --- failures that are mistakes -------------------------------------------------------------------------------------
+
+MISTAKEN = """\
+import l2l
+
+@l2l.optimizee(space=l2l.ParameterSpace(x=l2l.Real(-1.0, 1.0)), objectives=l2l.Minimize("error"))
+def model(individual, trial):
+    if individual["x"] > BOUND:
+        return individual["x"]
+    BODY
+"""
+BODIES = {
+    "raises": ('raise ValueError(f"wrong: {individual}")', "FAILED: ValueError: wrong:"),
+    "dies": ("import os; os._exit(3)", "CRASHED"),
+    "returns nothing": ("return None", "INVALID: fitness: expected a finite number (error), got None"),
+}
+
+
+@pytest.mark.parametrize("steady", ["false", "true"])
+@pytest.mark.parametrize("body", BODIES)
+def test_a_run_in_which_all_fails_alike_stops_after_a_generation(l2l: Run, body: str, steady: str) -> None:
+    text, said = BODIES[body]
+    Path("mistaken.py").write_text(MISTAKEN.replace("BODY", text).replace("BOUND", "2.0"))
+    Path("mistaken.yaml").write_text(
+        "optimizee: mistaken.py:model\n"
+        f"optimizer: {{name: random, population: 4, steady_state: {steady}}}\n"
+        "launcher: {name: local, workers: 1}\nstop: {generations: 4}\n"
+    )
+    code, out, err = l2l("run", "mistaken.yaml")
+    assert code == 1 and f"failed alike, {said}" in err and "finished" not in out
+    if body == "raises":
+        assert f"{Path('mistaken.py').absolute()}, line 7)" in err
+    if steady == "false":
+        assert len(Trajectory("runs/mistaken").generations) == 1
+    code, out, _ = l2l("resume", "runs/mistaken", "--set", "max_failures=1.0")
+    assert code == 1 and "finished: 4 generations done" in out
+
+
+def test_a_run_in_which_some_fail_goes_on(l2l: Run) -> None:
+    Path("mistaken.py").write_text(MISTAKEN.replace("BODY", BODIES["raises"][0]).replace("BOUND", "0.0"))
+    Path("mistaken.yaml").write_text(QUICK.replace("{name: function, dimension: 2}", "mistaken.py:model"))
+    code, out, err = l2l("run", "mistaken.yaml")
+    assert (code, err) == (0, "") and "finished: 3 generations done" in out
+
+
+def test_a_probe_shows_file_and_line_of_a_model_that_fails(l2l: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mistaken.py").write_text(MISTAKEN.replace("BODY", BODIES["raises"][0]).replace("BOUND", "2.0"))
+    Path("mistaken.yaml").write_text(QUICK.replace("{name: function, dimension: 2}", "mistaken.py:model"))
+    assert main(["check", "mistaken.yaml", "--probe"]) == 1
+    out = capsys.readouterr().out
+    assert f'File "{Path("mistaken.py").absolute()}", line 7, in model' in out
+
+
+def test_a_value_of_a_report_that_is_no_number_is_named(l2l: Run) -> None:
+    Path("odd.py").write_text(
+        "from l2l.optimizers.random import RandomSearch\n"
+        "class Odd(RandomSearch):\n"
+        "    def report(self):\n        return {'mood': 'good'}\n"
+    )
+    code, _, err = l2l("run", "quick.yaml", "--set", "optimizer={name: 'odd.py:Odd', population: 4}")
+    assert code == 1
+    assert err == "l2l: Odd.report(): 'mood': expected a number, or an array of numbers, got 'good'\n"
+
+
+# --- Ctrl-C in the first second, and in a script --------------------------------------------------------------------
+
+INTERRUPTED = """\
+import sys
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == WANTED:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["/usr/bin/l2l"]
+from l2l.cli import main
+sys.exit(main(["run", "quick.yaml"]))
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["numpy", "l2l.optimizee", "l2l.cli.dispatch", "l2l.cli.show", "l2l.optimizers.random"]
+)
+def test_an_interrupt_during_an_import_prints_one_line(l2l: Run, module: str) -> None:
+    script = INTERRUPTED.replace("WANTED", repr(module))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert done.stderr.startswith("l2l: interrupted") and done.stderr.count("\n") == 1
+
+
+def test_a_script_that_is_interrupted_says_that_nothing_is_lost(l2l: Run) -> None:
+    Path("script.py").write_text(
+        MODEL.replace("l2l.Stop(generations=2)", "l2l.Stop(generations=10**9)")
+        + "\nif __name__ == '__main__':\n    experiment.run()\n"
+    )
+    with subprocess.Popen([sys.executable, "script.py"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "generation" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert "KeyboardInterrupt" in said and "nothing that was finished is lost" in said
+    assert "l2l resume runs/script" in said
