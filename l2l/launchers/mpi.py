@@ -7,13 +7,13 @@ results travel over sockets, which wait without burning a core, as MPI libraries
 import atexit
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from l2l.display.output import complain
 from l2l.errors import LauncherError, MissingPart, OptionError
 from l2l.launchers.gpus import gpus_here
 from l2l.launchers.outpost import Call
@@ -258,6 +258,5 @@ def _release_at_exit() -> None:
 
 def _abort(world: "Intracomm", error: BaseException) -> None:
     """End the whole job: a rank that cannot work would leave the others waiting for it."""
-    sys.stderr.write(f"l2l: rank {world.Get_rank()}: {error}\n")
-    sys.stderr.flush()
+    complain(f"l2l: rank {world.Get_rank()}: {error}")
     world.Abort(1)

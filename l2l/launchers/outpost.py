@@ -20,6 +20,7 @@ except ImportError:  # run from a source tree that is on nobody's path
     sys.path.append(str(Path(__file__).absolute().parents[2]))
 
 from l2l.batch import slurm
+from l2l.display.output import complain
 from l2l.errors import L2LError, LauncherError
 from l2l.worker.group import serve_together
 from l2l.worker.station import Station
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
         else:
             _serve_as_rank(call, origin)
     except L2LError as error:
-        sys.stderr.write(f"l2l: {error}\n")
+        complain(f"l2l: {error}")
         return 1
     return 0
 
@@ -89,8 +90,7 @@ def _serve_as_rank(call: Call, origin: str) -> None:
     try:
         serve_together(world, call.addresses, call.secret, origin)
     except BaseException as error:  # noqa: BLE001 - the other ranks must not wait for us for ever
-        sys.stderr.write(f"l2l: rank {world.Get_rank()}: {type(error).__name__}: {error}\n")
-        sys.stderr.flush()
+        complain(f"l2l: rank {world.Get_rank()}: {type(error).__name__}: {error}")
         world.Abort(1)
 
 

@@ -24,6 +24,7 @@ try:
 except ImportError:  # run from a source tree that is on nobody's path
     sys.path.append(str(Path(__file__).absolute().parents[2]))
 
+from l2l.display.output import complain
 from l2l.errors import ChangedOptimizee, L2LError, OptionError, UserError
 from l2l.optimizee import Optimizee
 from l2l.plugin import Reference
@@ -171,7 +172,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             _run(terms, trials, Path(terms.logs) / f"jube-{file.stem}", report)
         except L2LError as error:
-            sys.stderr.write(f"l2l: {error}\n")
+            complain(f"l2l: {error}")
             report.note({"refusal": {"kind": _kind(error), "message": str(error)}})
             return 1
         report.note({"done": True})
