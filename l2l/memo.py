@@ -149,6 +149,7 @@ class Elsewhere:
         self.paths = [Path(path) for path in paths]
         for path in self.paths:
             run = Trajectory(path)
+            run.check()
             if set(run.fingerprints) != {fingerprint}:
                 raise UserError(
                     f"memo: {path} was computed with another optimizee: {_difference(run, parts)}; leave it out"

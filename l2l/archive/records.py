@@ -15,7 +15,7 @@ _ATTEMPT = ("individual", "number", "attempt", "status")
 _LAST = ("difference", "validation", "stopped")
 
 
-def records_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def records_of(path: Path, finished: bool = True) -> Iterator[tuple[str, dict[str, Any]]]:
     """The records from which the archive of a finished run could have been made.
 
     Folded again they give the same tables. The order of what was asked and told is kept; results stand together
@@ -23,6 +23,7 @@ def records_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
     Args:
         path: Of the archive.
+        finished: Refuse the archive of a run that is not finished; else its complete generations are given.
 
     Raises:
         StorageError: It is damaged (a column does not have its checksum), or that of a run that is not finished.
@@ -30,7 +31,7 @@ def records_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         with opened(path) as file:
             state, small = read_state(file)
-            if not is_complete(state):
+            if finished and not is_complete(state):
                 raise StorageError(
                     f"{path}: expected the archive of a finished run; this one needs the journal that was beside it. "
                     "Restore the journal, or begin a new run and name this one in `memo`"

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", metavar="FILE", type=Path, help="a YAML file, or a Python file that defines `experiment`"
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="a YAML file, or a Python file that defines `experiment`; or the folder of a run, or its trajectory.h5",
     )
     parser.add_argument("--directory", metavar="D", help="the run's folder")
     parser.add_argument(
@@ -56,6 +59,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if registry.served():
         return 0
+    if _is_run(arguments.file):
+        return _of_run(arguments.file)
     experiment = config.load(arguments.file, changes_of(arguments))
     check_not_read(arguments.file, experiment)
     _line("optimizee", _plugin_text(experiment, "optimizee"))
@@ -91,6 +96,33 @@ def _run(arguments: argparse.Namespace) -> int:
         for name, text in budget.lines():
             _line(name, text)
     say("this experiment can run")
+    return 0
+
+
+def _is_run(path: Path) -> bool:
+    from l2l.cli.folders import begun
+
+    return path.suffix == ".h5" or (path.is_dir() and begun(path))
+
+
+def _of_run(path: Path) -> int:
+    """Check a run instead of an experiment: all of its journal and its archive."""
+    from l2l.archive.check import check_run
+    from l2l.cli.folders import shown
+    from l2l.lock import holder
+
+    folder = path if path.is_dir() else path.parent
+    if leader := holder(folder):
+        _line("leader", f"{leader}; what it writes meanwhile is not checked")
+    found = check_run(path)
+    for name, text in found.right.items():
+        _line(name, text)
+    for problem in found.wrong:
+        _line("wrong", problem)
+    if found.wrong:
+        print(f"this run is damaged; recover what can be proved right: l2l repair {shown(folder)} --into NEW")
+        return 1
+    print("this run is whole")
     return 0
 
 
@@ -320,13 +352,16 @@ def _trial_text(experiment: "Experiment", one: "Evaluation") -> str:
 
 COMMAND = Command(
     "check",
-    "what will happen, before it costs anything",
+    "what will happen, before it costs anything; or whether a run is whole",
     "Read an experiment as `l2l run` would, start one evaluating process to see that the model's parts are installed,\n"
     "see that the launcher's parts are here and a trial fits, and print parameters, objectives, what the run will\n"
-    "cost, and the state of its folder. Nothing is written.",
+    "cost, and the state of its folder. Nothing is written.\n"
+    "With the folder of a run, read all of its journal and its archive instead, and say whether every record,\n"
+    "checksum and count is right (exit code 0) or what is damaged (1).",
     "  l2l check experiments/brunel.yaml\n"
     "  l2l check experiments/brunel.yaml --probe\n"
-    "  l2l check experiments/brunel.yaml --seconds 12 --launcher slurm\n",
+    "  l2l check experiments/brunel.yaml --seconds 12 --launcher slurm\n"
+    "  l2l check runs/brunel                      # is everything as it was written?\n",
     _arguments,
     _run,
 )

@@ -213,6 +213,16 @@ class Snapshot:
             pass
         return None
 
+    def check(self) -> None:
+        """See that all that stands in the file is what was written.
+
+        Raises:
+            StorageError: A column is not, and there is no journal that could stand in.
+        """
+        for table, stored in self._stored.items():
+            for name in self._names[table] if stored else ():
+                self._from_file(table, name, self.layout.column(table, name), stored)
+
     def _check(self, file: "h5py.File", table: str, name: str) -> None:
         """See once that a column of which a few rows are wanted is what was written."""
         if f"{table}/{name}" not in self._checked:

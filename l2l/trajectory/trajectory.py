@@ -284,6 +284,14 @@ class Trajectory:
         fill_keys(made, columns)
         return {number: one.key for number, one in zip(individuals["number"].tolist(), made, strict=True)}
 
+    def check(self) -> None:
+        """See that every archived column is what was written; else each is checked when it is first looked at.
+
+        Raises:
+            StorageError: One is not.
+        """
+        self._snapshot.check()
+
     def failure_messages(self) -> dict[int, tuple[str, str]]:
         """Row of `trials` → message and traceback of its last attempt."""
         failures = self.failures
