@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l2l import Individual, Maximize, Minimize, Objective, Observable, Outcome, Resources, Status, Trial
-from l2l.errors import OptionError
+from l2l.errors import OptionError, SpaceError
 from l2l.quantities import bytes_of, seconds_of
-from l2l.values import Evaluation, trial_directory
+from l2l.space import ParameterSpace, Real
+from l2l.values import LONGEST_NAME, Evaluation, is_name, trial_directory
 
 
 def trial(**changes: Any) -> Trial:
@@ -258,3 +259,29 @@ def test_without_a_root_the_folder_is_a_temporary_one() -> None:
 
 def test_trials_and_evaluations_are_named_by_individual_and_number() -> None:
     assert trial(index=3, number=2).id == Evaluation(3, 2).id == (3, 2)
+
+
+# --- names ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["spikes per s", "exc.tau_m", "τ", "发放率", "x" * LONGEST_NAME])
+def test_a_name_is_printable_text_in_any_script(name: str) -> None:
+    assert is_name(name)
+    assert Minimize(name).name == name
+    assert list(ParameterSpace({name: Real(0.0, 1.0)})) == [name]
+
+
+@pytest.mark.parametrize(
+    "name", ["spikes/s", "", " x", "x ", ".", "..", "a\nb", "a\tb", "\x1b[31m", "x" * 201, 3, None]
+)
+def test_what_is_no_name_is_refused_where_it_is_declared(name: Any) -> None:
+    assert not is_name(name)
+    with pytest.raises(OptionError, match="expected a name, which is printable text without /"):
+        Minimize(name)
+    with pytest.raises(SpaceError, match="expected a name, which is printable text without /"):
+        ParameterSpace({name: Real(0.0, 1.0)})
+
+
+def test_a_rate_as_a_name_is_refused_with_the_place_of_its_unit() -> None:
+    with pytest.raises(OptionError, match=r"write 'spikes per s', and a unit as unit='spikes/s'"):
+        Minimize("spikes/s")
