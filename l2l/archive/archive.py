@@ -362,7 +362,11 @@ class Archive:
     def _verified(self) -> bool:
         """Whether the file reads as what was written to it."""
         layout = self._fold.layout
-        assert layout
+        if layout is None:
+            raise StorageError(
+                f"{self.folder}: the journal of this run is gone, as where somebody removed the folder while it ran; "
+                "begin it again"
+            )
         try:
             with opened(self.path) as file:
                 state, _ = read_state(file)
