@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from l2l import registry
-from l2l.errors import ChangedOptimizee, storage_error
+from l2l.errors import ChangedOptimizee, OptionError, storage_error
 from l2l.experiment.experiment import Experiment
 from l2l.experiment.folder import holds_run
+from l2l.files import replace
 from l2l.lock import RunLock
-from l2l.provenance import Fingerprint
+from l2l.optimizee import Optimizee
+from l2l.provenance import Fingerprint, findable
+from l2l.provenance.standalone import WRITTEN, Insufficient, standalone
 
 IN_PYTHON = (".run(accept_changes=True)", ".run(fresh=True)")
 """What a script or notebook says to go on all the same, and to begin anew."""
@@ -62,6 +65,25 @@ def alone(experiment: Experiment) -> str:
     if experiment.launcher != "auto" or registry.detected_launcher() != "local" or not experiment.stays_here:
         return ""
     return f"all trials run in this process (launcher serial): {experiment.stays_here}"
+
+
+def keep_source(optimizee: Optimizee, folder: Path) -> list[str]:
+    """Write an optimizee that no file defines into the run's folder, from where it can be built again.
+
+    Returns:
+        A note where its source does not suffice for that.
+    """
+    try:
+        findable(optimizee)
+        return []
+    except OptionError:
+        pass
+    try:
+        text = standalone(optimizee, folder)
+    except Insufficient as why:
+        return [f"it cannot be built again from the run's folder: {why}"]
+    replace(folder / WRITTEN, text.encode())
+    return []
 
 
 def set_aside(folder: Path) -> Path | None:

@@ -23,6 +23,7 @@ _FILES = (
     "lock",
     "lock.taking",
     "experiment.yaml",
+    "optimizee.py",
     "experiment.yaml.partial",
     "trajectory.h5",
     "trajectory.h5.commit",

@@ -8,8 +8,12 @@ from typing import Any
 from l2l import registry
 from l2l.errors import DifferentExperiment, OptionError
 from l2l.experiment.experiment import MAY_CHANGE, Experiment
-from l2l.optimizee import FunctionOptimizee
-from l2l.plugin import Plugin, Reference, describe_options, to_plain
+from l2l.optimizee import FunctionOptimizee, Optimizee
+from l2l.plugin import NOTEBOOK, Plugin, Reference, describe_options, to_plain
+from l2l.provenance import findable
+from l2l.provenance.modules import text_of
+from l2l.provenance.standalone import WRITTEN, name_of
+from l2l.provenance.syntax import bindings_at_top
 
 _LIMITS = ("memory", "timeout", "renew_after")
 
@@ -45,9 +49,23 @@ def resolved(experiment: Experiment, folder: Path) -> dict[str, Any]:
 
 
 def _plugin(kind: registry.Kind, plugin: Plugin, folder: Path) -> dict[str, Any]:
+    if isinstance(plugin, Optimizee) and (name := _unfound(plugin, folder)):
+        options = {} if isinstance(plugin, FunctionOptimizee) else to_plain(plugin.options, folder)
+        return {"name": name, **options}
     if isinstance(plugin, FunctionOptimizee):
         return {"name": _reference_text(plugin, folder)}
     return _named(kind, type(plugin), plugin.options, folder)
+
+
+def _unfound(optimizee: Optimizee, folder: Path) -> str:
+    """What an optimizee is called that other processes cannot find: as it was written into the folder; "" else."""
+    try:
+        findable(optimizee)
+    except OptionError:
+        text = text_of(str(folder / WRITTEN))
+        name = name_of(optimizee)
+        return f"{WRITTEN if text and name in bindings_at_top(text.tree) else NOTEBOOK}:{name}"
+    return ""
 
 
 def _named(kind: registry.Kind, cls: type, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -61,7 +79,7 @@ def _reference_text(code: Any, folder: Path) -> str:
         return (code.reference if function else Reference.to(code)).text(folder)
     except OptionError:
         named = code.function if function else code
-        return f"a notebook:{getattr(named, '__qualname__', type(named).__name__)}"
+        return f"{NOTEBOOK}:{getattr(named, '__qualname__', type(named).__name__)}"
 
 
 def _launcher(launcher: Any, folder: Path) -> Any:
@@ -134,7 +152,7 @@ def _identity(data: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]
         plugin = dict(kept.pop(kind))
         defaults = {f"{kind}.{one.name}": to_plain(one.default) for one in describe_options(cls) if not one.required}
         # The place of a file may move; what it holds is the fingerprint's concern.
-        kept[f"{kind}.name"] = str(plugin.pop("name")).rpartition(":")[2]
+        kept[f"{kind}.name"] = str(plugin.pop("name")).rpartition(":")[2].rpartition("<locals>.")[2]
         kept |= defaults | {f"{kind}.{name}": value for name, value in plugin.items()}
     return {key: json.loads(json.dumps(_numbers(value))) for key, value in kept.items() if value not in ({}, [], None)}
 

@@ -14,7 +14,15 @@ from l2l import document
 from l2l.archive import Archive, records_of
 from l2l.display.hints import typed
 from l2l.errors import ChangedOptimizee, StorageError, UserError, storage_error
-from l2l.experiment.changes import IN_PYTHON, alone, check_as_loaded, check_unchanged, other_packages, set_aside
+from l2l.experiment.changes import (
+    IN_PYTHON,
+    alone,
+    check_as_loaded,
+    check_unchanged,
+    keep_source,
+    other_packages,
+    set_aside,
+)
 from l2l.experiment.experiment import Experiment
 from l2l.experiment.folder import cleared, taken_folder, unmark
 from l2l.experiment.identity import check_same, resolved
@@ -286,6 +294,7 @@ class _Session:
     def _begin(self, run: Run, past: Past, said: Description) -> None:
         """Record what is run, and by what."""
         plan = run.plan
+        notes = [*self.print_of.notes, *keep_source(self.experiment.optimizee, self.folder)]
         data = resolved(self.experiment, self.folder)
         document.write(self.folder / "experiment.yaml", data)
         if self.begun is None:
@@ -303,7 +312,7 @@ class _Session:
                 "parts": dict(self.print_of.parts),
                 "texts": dict(self.print_of.texts),
                 "packages": dict(self.print_of.packages),
-                "notes": list(self.print_of.notes),
+                "notes": notes,
                 "version": said.version,
                 "experiment": document.dump(data),
             },

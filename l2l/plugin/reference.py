@@ -24,6 +24,10 @@ _MOST_FILES = 100
 """Names that it holds at most: the system limits a variable to 128 KiB."""
 
 
+NOTEBOOK = "a notebook"
+"""In place of a file's name, for what was written at a prompt or in a notebook."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """The place of a class or function: `package.module:Class` or `my_model.py:MyNetwork`.
@@ -96,6 +100,11 @@ class Reference:
         place, colon, qualname = text.rpartition(":")
         if not colon or not place or not qualname:
             raise OptionError(f"expected package.module:Name or file.py:Name, got {text!r}")
+        if place == NOTEBOOK:
+            raise OptionError(
+                f"{qualname} was defined in a notebook, at a prompt or within a function, and its source does not "
+                "suffice to build it again; go on from where it was defined"
+            )
         if place.endswith(".py"):
             place = os.path.abspath((base or Path.cwd()) / Path(place).expanduser())
         else:

@@ -2,13 +2,14 @@
 
 from l2l.provenance.environment import environment, job_id, versions
 from l2l.provenance.fingerprint import Fingerprint, effective_options, fingerprint
-from l2l.provenance.specification import Specification, specification
+from l2l.provenance.specification import Specification, findable, specification
 
 __all__ = [
     "Fingerprint",
     "Specification",
     "effective_options",
     "environment",
+    "findable",
     "fingerprint",
     "job_id",
     "specification",

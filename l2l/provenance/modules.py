@@ -10,10 +10,9 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
+from l2l.plugin.reference import FILE_MODULE, NOTEBOOK
 from l2l.provenance.syntax import Text, read
 
-NOTEBOOK = "a notebook"
-"""In place of a file's name, for what was written at a prompt or in a notebook."""
 STANDALONE = "__l2l_written_from__"
 """The name in a module that l2l wrote from a model without a file of its own: what it was called there."""
 
@@ -156,10 +155,10 @@ class Labels:
         path = Path(place.file)
         if self._home and path.is_relative_to(self._home):
             return path.relative_to(self._home).as_posix()
-        folder = path.parent
-        while (folder / "__init__.py").is_file():
-            folder = folder.parent
-        return path.relative_to(folder).as_posix()
+        if place.name == "__main__" or place.name.startswith(FILE_MODULE):
+            return path.name
+        depth = len(place.name.split(".")) + (path.name == "__init__.py")
+        return Path(*path.parts[-depth:]).as_posix()
 
 
 # --- modules that are not loaded -----------------------------------------------------------------------------------

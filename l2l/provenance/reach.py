@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from l2l.plugin.reference import FILE_MODULE
+from l2l.plugin.reference import FILE_MODULE, NOTEBOOK
 from l2l.provenance.forms import Forms, NoForm, shown
-from l2l.provenance.modules import NOTEBOOK, Labels, Place, Whose, absolute, cells, found, text_of, top
+from l2l.provenance.modules import Labels, Place, Whose, absolute, cells, found, text_of, top
 from l2l.provenance.syntax import (
     Definition,
     Import,
@@ -95,10 +95,11 @@ class Walk:
     """
 
     def __init__(self, root: Any) -> None:
-        place = self._place_of_code(_innermost(root))
+        place = self.place_of(_innermost(root))
         home = str(Path(place.file).parent) if place.file and Path(place.file).is_file() else None
         self.found = Reached()
         self.home = home
+        self._root = place
         self._whose = Whose(place.name)
         self._labels = Labels(home)
         self._forms = Forms(self.code, self._is_users_class, {home} if home else set())
@@ -126,7 +127,17 @@ class Walk:
 
     # --- places ---
 
-    def _place_of_code(self, thing: Any) -> Place:
+    @property
+    def root_label(self) -> str:
+        """What the model's own module is called."""
+        return self._labels.of(self._root)
+
+    def definition(self, function: types.FunctionType) -> tuple[Text | None, Definition | None]:
+        """Where a function stands in its text; None where it is not there as it runs."""
+        return self._definition(Place.of_names(function.__globals__), function, function.__qualname__)
+
+    def place_of(self, thing: Any) -> Place:
+        """The module in which a function or class was defined."""
         if isinstance(thing, types.FunctionType):
             return Place.of_names(thing.__globals__)
         module = str(getattr(thing, "__module__", "") or "")
@@ -141,11 +152,12 @@ class Walk:
             return Place({}, module, None)
         return Place(vars(loaded), module, getattr(loaded, "__file__", None))
 
-    def _is_users(self, place: Place) -> bool:
+    def is_users(self, place: Place) -> bool:
+        """Whether a module belongs to the project."""
         return self._whose.is_users(place.name, place.file)
 
     def _is_users_class(self, cls: type) -> bool:
-        return cls.__module__ != "builtins" and self._is_users(self._place_of_code(cls))
+        return cls.__module__ != "builtins" and self.is_users(self.place_of(cls))
 
     def _label(self, place: Place) -> str:
         label = self._labels.of(place)
@@ -208,7 +220,7 @@ class Walk:
         if functions:
             return {"$wrapped": [type(thing).__qualname__, *(self.code(one) for one in functions)]}
         place = found(module)
-        if place is not None and self._is_users(place) and place.file and not place.text:
+        if place is not None and self.is_users(place) and place.file and not place.text:
             self._extension(place)
         self._package(module)
         owner = getattr(thing, "__self__", None)
@@ -229,13 +241,13 @@ class Walk:
 
     def _function(self, function: types.FunctionType) -> Any:
         place = Place.of_names(function.__globals__)
-        if not self._is_users(place):
+        if not self.is_users(place):
             self._package(place.name)
-            held = [one for _, one in _cells(function)]
+            held = [one for _, one in cells_of(function)]
             held += [one for one in (getattr(function, "__wrapped__", None),) if one is not None]
             return {"$of": f"{place.name}.{function.__code__.co_qualname}", "holds": self._all_forms(held)}
         known = id(function) in self._names
-        name = self._named("function", place, _last(function.__code__.co_qualname), function)
+        name = self._named("function", place, last_name(function.__code__.co_qualname), function)
         if not known:
             self._todo.append(lambda: self._add_function(name, place, function))
         return {"$code": name}
@@ -260,7 +272,7 @@ class Walk:
         form: dict[str, Any] = (
             {"code": meaning(definition.node)} if definition else {"bytes": instructions(function.__code__)}
         )
-        cells = dict(_cells(function))
+        cells = dict(cells_of(function))
         self._note_changes(place, uses, cells)
         shown_text = text.segment(definition.node) if text and definition else ""
         values = {name: value for name, value in cells.items() if not isinstance(value, types.ModuleType)}
@@ -315,19 +327,19 @@ class Walk:
         return None, None
 
     def _class(self, cls: type) -> Any:
-        place = self._place_of_code(cls)
-        if cls.__module__ == "builtins" or not self._is_users(place):
+        place = self.place_of(cls)
+        if cls.__module__ == "builtins" or not self.is_users(place):
             self._package(cls.__module__)
             return {"$class": f"{cls.__module__}.{cls.__qualname__}"}
         known = id(cls) in self._names
-        name = self._named("class", place, _last(cls.__qualname__), cls)
+        name = self._named("class", place, last_name(cls.__qualname__), cls)
         if not known:
             self._todo.append(lambda: self._add_class(name, place, cls))
         return {"$code": name}
 
     def _add_class(self, name: str, place: Place, cls: type) -> None:
         said = name.partition(" ")[2]
-        texts = _texts_of(place, cls)
+        texts = texts_of(place, cls)
         found = [(text, one) for text in texts for one in text.definitions.get(cls.__qualname__, [])]
         nodes = [(text, one.node) for text, one in found if isinstance(one.node, ast.ClassDef)]
         text, node = nodes[-1] if nodes else (None, None)
@@ -402,7 +414,7 @@ class Walk:
             return
         while isinstance(value, types.ModuleType):
             owner = Place(vars(value), value.__name__, getattr(value, "__file__", None))
-            if not self._is_users(owner) and not _is_namespace(value):
+            if not self.is_users(owner) and not _is_namespace(value):
                 self._package(value.__name__)
                 return
             if not rest:
@@ -439,7 +451,7 @@ class Walk:
 
     def _whole(self, place: Place) -> None:
         """Reach all that a module defines: it is used in a way that does not say what of it."""
-        if not self._is_users(place):
+        if not self.is_users(place):
             self._package(place.name)
             return
         if place.text is None:
@@ -493,7 +505,7 @@ class Walk:
         origins = [one for one in statements if isinstance(one, ast.ImportFrom)]
         for origin in origins:
             target = found(absolute(origin.module or "", origin.level, place.package))
-            if target is not None and self._is_users(target):
+            if target is not None and self.is_users(target):
                 for one in origin.names:
                     if (one.asname or one.name) == name:
                         return self._as_written(target, one.name)
@@ -517,7 +529,7 @@ class Walk:
             target = found(absolute(one.module, one.level, place.package))
             if target is None:
                 return
-            if not self._is_users(target) and not (target.file is None and _spec_is_namespace(target)):
+            if not self.is_users(target) and not (target.file is None and _spec_is_namespace(target)):
                 self._package(target.name)
             elif one.name:
                 self._read(target, (one.name, *one.chain[1:]))
@@ -576,13 +588,13 @@ class Walk:
                 target = found(absolute(statement.module or "", statement.level, place.package))
                 if target is None:
                     continue
-                if not self._is_users(target):
+                if not self.is_users(target):
                     self._package(target.name)
                 elif (target.key, f"*{chain[0]}") not in self._static:  # stars may stand in a circle
                     self._static.add((target.key, f"*{chain[0]}"))
                     self._read(target, chain)
         sub = found(f"{place.name}.{chain[0]}") if place.spec and place.spec.submodule_search_locations else None
-        if sub is not None and self._is_users(sub):
+        if sub is not None and self.is_users(sub):
             self._read(sub, chain[1:]) if chain[1:] else self._read_all(sub)
 
     def _add_read(self, place: Place, name: str, statements: list[ast.stmt]) -> None:
@@ -633,12 +645,13 @@ def _innermost(thing: Any) -> Any:
             return thing if isinstance(thing, type | types.FunctionType) else type(thing)
 
 
-def _last(qualname: str) -> str:
+def last_name(qualname: str) -> str:
     """A qualified name without the functions within which it was defined, which may be others where it is resumed."""
     return qualname.rpartition("<locals>.")[2]
 
 
-def _cells(function: types.FunctionType) -> list[tuple[str, Any]]:
+def cells_of(function: types.FunctionType) -> list[tuple[str, Any]]:
+    """(name, value) of what a function encloses."""
     found: list[tuple[str, Any]] = []
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
@@ -659,7 +672,7 @@ def _names_in(function: types.FunctionType) -> list[str]:
     return global_names(function.__code__)
 
 
-def _texts_of(place: Place, cls: type) -> list[Text]:
+def texts_of(place: Place, cls: type) -> list[Text]:
     """The texts in which a class may stand: its module's, or the cells that its functions come from."""
     if place.text is not None:
         return [place.text]
@@ -668,10 +681,11 @@ def _texts_of(place: Place, cls: type) -> list[Text]:
         inner = getattr(member, "__func__", getattr(member, "fget", member))
         if isinstance(inner, types.FunctionType):
             files.setdefault(inner.__code__.co_filename)
-    found = [text for file in files if (text := text_of(file)) is not None]
-    return found or [
-        text for name in reversed(cells()) if (text := text_of(name)) and cls.__qualname__ in text.definitions
-    ]
+    for names in (files, reversed(cells())):
+        found = [text for name in names if (text := text_of(name)) and cls.__qualname__ in text.definitions]
+        if found:
+            return found[:1]
+    return []
 
 
 def _literals_of(statements: Sequence[ast.stmt]) -> dict[str, Any]:

@@ -66,6 +66,18 @@ class Specification:
         return [f"{name} (there: {shown[name]})" if shown.get(name) else name for name in names]
 
 
+def findable(optimizee: Optimizee) -> Reference:
+    """Where other processes find an optimizee.
+
+    Raises:
+        OptionError: Nowhere.
+    """
+    reference = optimizee.reference
+    if _is_only_of_main(reference):
+        raise OptionError(f'{reference.qualname} is defined under `if __name__ == "__main__":` alone')
+    return reference
+
+
 def _is_only_of_main(reference: Reference) -> bool:
     """Whether a name of the main script is bound only where it runs as a script, so that nobody else has it."""
     main = getattr(sys.modules.get("__main__"), "__file__", None)
@@ -85,14 +97,9 @@ def specification(optimizee: Optimizee) -> Specification:
         OptionError: Another process could not find its code, and it cannot be sent.
     """
     try:
-        reference = optimizee.reference
-        options = to_plain(optimizee.options, exact=True)
+        return Specification(findable(optimizee), to_plain(optimizee.options, exact=True))
     except OptionError as error:
         unfound = str(error)
-    else:
-        if not _is_only_of_main(reference):
-            return Specification(reference, options)
-        unfound = f'{reference.qualname} is defined under `if __name__ == "__main__":` alone'
     try:
         return Specification(None, {}, carried(optimizee))
     except OptionError as error:

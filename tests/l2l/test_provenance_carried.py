@@ -31,7 +31,8 @@ WITHIN = """
         short = l2l.optimizee(space=SPACE)(lambda individual: scale(GAIN * (individual["x"] - shift) ** 2))
         made = {"function": function, "class": Model(power=2), "lambda": short}[kind]
         where = {"name": "executor", "executor": "processes", "workers": 1} if launcher == "executor" else launcher
-        experiment = l2l.Experiment(made, "random", directory="run", launcher=where, stop={"individuals": 6})
+        optimizer = {"name": "random", "population": 3}
+        experiment = l2l.Experiment(made, optimizer, directory="run", launcher=where, stop={"individuals": 6})
         experiment.run(progress=None)
     if __name__ == "__main__":
         main(*sys.argv[1:])
@@ -63,6 +64,63 @@ def test_a_model_of_a_function_runs_by_value_and_gives_what_it_gives_here(
     assert len(list((tmp_path / "run" / "logs").glob("worker-*"))) >= 1 or launcher == "executor", pids
 
 
+def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "l2l.cli", *words], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("kind", ["function", "class", "lambda"])
+def test_a_model_of_a_function_can_be_built_again_from_the_runs_folder(tmp_path: Path, kind: str) -> None:
+    assert script(tmp_path, WITHIN, kind, "serial").returncode == 0
+    (tmp_path / "script.py").unlink()  # the folder has all but the modules that it imports
+    again = command(tmp_path, "rerun", "run", "--individual", "3")
+    assert again.returncode == 0 and "the same, bit for bit" in again.stdout and "changed" not in again.stdout
+    more = command(tmp_path, "resume", "run", "--set", "stop.individuals=9", "--launcher", "serial")
+    assert more.returncode == 0, more.stderr
+    assert len(Trajectory(tmp_path / "run").individuals) == 9
+    done = script(tmp_path, WITHIN.replace('"individuals": 6', '"individuals": 12'), kind, "serial")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "helper.py").write_text("def scale(x):\n    return 3 * x\n")
+    refused = command(tmp_path, "resume", "run", "--set", "stop.individuals=15")
+    assert refused.returncode == 2 and "function helper.py:scale" in refused.stderr
+
+
+VALUES = """
+    import functools
+    import math
+    from dataclasses import dataclass
+    from pathlib import Path
+    import numpy as np
+    import l2l
+    @dataclass(frozen=True)
+    class Table:
+        values: object
+        scale: float = math.inf
+    class Base:
+        def cost(self, x):
+            return abs(x)
+    def made(table, names, power):
+        class Model(Base, l2l.Optimizee):
+            space = l2l.ParameterSpace(x=l2l.Real(0.0, 1.0), kind=l2l.Categorical("a", "b"))
+            objectives = (l2l.Minimize("error", unit="mV"),)
+            def simulate(self, individual, trial):
+                base = super().cost(individual["x"])
+                return {"error": power(base) + table.values["a"][0].sum() + len(names) + trial.rng.normal()}
+        return Model()
+    if __name__ == "__main__":
+        table = Table({"a": [np.arange(3.0), None], ("b", 1): np.float32(2.0)})
+        model = made(table, {"x", "y"}, functools.partial(math.pow, 2.0))
+        l2l.Experiment(model, "random", directory="run", launcher="local", stop={"individuals": 4}).run(progress=None)
+"""
+
+
+def test_values_of_many_kinds_go_along_and_come_back(tmp_path: Path) -> None:
+    done = script(tmp_path, VALUES)
+    assert done.returncode == 0, done.stderr
+    assert list(Trajectory(tmp_path / "run").notes) == []
+    again = command(tmp_path, "rerun", "run", "--individual", "2")
+    assert again.returncode == 0 and "changed" not in again.stdout, again.stdout + again.stderr
+
+
 def test_packages_of_jube_take_no_model_by_value(tmp_path: Path) -> None:
     done = script(tmp_path, WITHIN, "function", "jube")
     assert done.returncode != 0
@@ -91,7 +149,10 @@ def test_what_cannot_be_sent_runs_here_and_says_so(tmp_path: Path, value: str) -
     assert done.returncode == 0, done.stderr
     assert "all trials run in this process (launcher serial)" in done.stderr
     assert "it cannot be sent to other processes by value" in done.stderr
-    assert "which has no plain form" in Trajectory(tmp_path / "run").notes[0]
+    notes = Trajectory(tmp_path / "run").notes
+    assert "which has no plain form" in notes[0] and "cannot be built again" in notes[1]
+    again = command(tmp_path, "rerun", "run", "--individual", "0")
+    assert again.returncode == 2 and "go on from where it was defined" in again.stderr
 
 
 GUARDED = """
