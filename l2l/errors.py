@@ -27,6 +27,7 @@ import difflib
 import errno
 import re
 import reprlib
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -165,7 +166,7 @@ class Damaged(StorageError):
         place = "" if offset is None else f" at byte {offset}"
         super().__init__(
             f"{file}: damaged{place}: {problem}. Restore it from a backup, or recover what can be proved right into a "
-            f"new folder with: l2l repair {self.run} --into NEW"
+            f"new folder with: l2l repair {shlex.quote(str(self.run))} --into NEW"
         )
 
 

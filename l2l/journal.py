@@ -502,7 +502,7 @@ def _header(path: Path) -> tuple[_Header, bool]:
         if _CHECK.pack(header.checksum) == raw[-_CHECK.size :]:
             return header, mark == _FOLLOWED
     what = "the file is empty" if not raw else "its beginning is not that of a file of a journal"
-    raise Damaged(path, what)
+    raise Damaged(path, what, 0)
 
 
 def _check_link(path: Path, header: _Header, before: _File | None) -> None:

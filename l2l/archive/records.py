@@ -9,13 +9,22 @@ from numpy.typing import NDArray
 
 from l2l.errors import StorageError
 from l2l.schema import APPENDED, PENDING, Layout, Ragged, Rows, height, joined, taken
-from l2l.trajectory.reading import Busy, is_complete, opened, read_state, read_table
+from l2l.trajectory.reading import (
+    Busy,
+    check_column,
+    column_names,
+    is_complete,
+    opened,
+    read_column,
+    read_state,
+    read_table,
+)
 
 _ATTEMPT = ("individual", "number", "attempt", "status")
 _LAST = ("difference", "validation", "stopped")
 
 
-def records_of(path: Path, finished: bool = True) -> Iterator[tuple[str, dict[str, Any]]]:
+def records_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The records from which the archive of a finished run could have been made.
 
     Folded again they give the same tables. The order of what was asked and told is kept; results stand together
@@ -23,7 +32,6 @@ def records_of(path: Path, finished: bool = True) -> Iterator[tuple[str, dict[st
 
     Args:
         path: Of the archive.
-        finished: Refuse the archive of a run that is not finished; else its complete generations are given.
 
     Raises:
         StorageError: It is damaged (a column does not have its checksum), or that of a run that is not finished.
@@ -31,7 +39,7 @@ def records_of(path: Path, finished: bool = True) -> Iterator[tuple[str, dict[st
     try:
         with opened(path) as file:
             state, small = read_state(file)
-            if finished and not is_complete(state):
+            if not is_complete(state):
                 raise StorageError(
                     f"{path}: expected the archive of a finished run; this one needs the journal that was beside it. "
                     "Restore the journal, or begin a new run and name this one in `memo`"
@@ -46,6 +54,65 @@ def records_of(path: Path, finished: bool = True) -> Iterator[tuple[str, dict[st
     yield from ((kind, dict(data)) for kind, data in small if kind not in _LAST)
     yield from _Events(layout, tables, state["hosts"]).records()
     yield from ((kind, dict(data)) for kind, data in small if kind in _LAST)
+
+
+def recovered_records(path: Path) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
+    """The records of what can be proved right of an archive, and sentences on what cannot.
+
+    Columns without which a run can go on are filled up; where another one is damaged, its table gives nothing.
+
+    Args:
+        path: Of the archive.
+
+    Raises:
+        Busy, NotFoundError, StorageError: It cannot be read at all.
+    """
+    lost: list[str] = []
+    with opened(path) as file:
+        state, small = read_state(file)
+        layout = Layout(next(data for kind, data in small if kind == "run"))
+        tables = {table: _recovered(file, table, layout, state, lost) for table in APPENDED}
+        pending = {table: _recovered(file, table, layout, state, lost) for table in PENDING if is_complete(state)}
+    if tables["individuals"] is None or None in pending.values():
+        pending = {}
+    found = {**tables, **pending}
+    whole: dict[str, Rows] = {table: found.get(table) or {} for table in (*APPENDED, *PENDING)}
+    if height(whole["individuals"]):
+        generation = np.asarray(whole["individuals"]["generation"])
+        whole["generations"]["count"] = np.bincount(generation[generation >= 0])
+    records = [(kind, dict(data)) for kind, data in small if kind not in _LAST]
+    records += _Events(layout, whole, state["hosts"]).records()
+    records += [(kind, dict(data)) for kind, data in small if kind in _LAST]
+    return records, lost
+
+
+_SPARE = {
+    "generations": ("first", "count", "started", "finished", "best/", "optimizer/"),
+    "individuals": ("spread/", "active/"),
+    "trials": ("seed", "started", "seconds", "host", "peak_memory"),
+    "failures": ("trial", "message", "traceback"),
+}
+"""Columns without which a run can go on, and beginnings of their names."""
+
+
+def _recovered(file: Any, table: str, layout: Layout, state: Mapping[str, Any], lost: list[str]) -> Rows | None:
+    """The rows of a table; None where a column is damaged that cannot be spared."""
+    rows: Rows = {}
+    n = state["counts"].get(table)
+    for name in column_names(file, table, layout):
+        column = layout.column(table, name)
+        try:
+            values = read_column(file, table, name, column, n)
+            check_column(state["checksums"], f"{table}/{name}", values, column)
+        except (OSError, RuntimeError, LookupError, ValueError, TypeError):
+            lost.append(f"{file.filename}: the column {table}/{name} does not have its checksum")
+            if not name.startswith(_SPARE[table.rpartition("/")[2]]):
+                return None
+            if n is None:
+                return None
+            values = column.filled(n)
+        rows[name] = values
+    return rows
 
 
 class _Events:

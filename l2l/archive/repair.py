@@ -11,7 +11,7 @@ import numpy as np
 
 from l2l import document
 from l2l.archive.archive import Archive
-from l2l.archive.records import records_of
+from l2l.archive.records import recovered_records
 from l2l.errors import NotFoundError, OptionError, StorageError, storage_error
 from l2l.journal import Journal, Lost, Record, files, salvage
 from l2l.schema import Layout, check_record
@@ -138,7 +138,9 @@ def _from_archive(known: "_Known", path: Path) -> None:
     if not path.exists():
         return
     try:
-        for kind, data in records_of(path, finished=False):
+        records, lost = recovered_records(path)
+        known.made.lost += lost
+        for kind, data in records:
             known.take(kind, data, str(path))
     except (StorageError, Busy) as error:
         known.made.lost.append(getattr(error, "problem", None) or str(error))

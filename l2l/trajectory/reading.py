@@ -31,6 +31,10 @@ Checksums = dict[str, int]
 """Column → CRC-32 of all that was written to it."""
 
 
+class Changed(ValueError):
+    """What stands in the file is not what was written."""
+
+
 class Busy(Exception):
     """The file is being written."""
 
@@ -70,6 +74,8 @@ def opened(path: Path, patience: float = PATIENCE) -> Iterator["h5py.File"]:
         with closed_for_all(file):
             _check(file, path)
             yield file
+    except Changed as error:
+        raise Damaged(path, str(error)) from None
     except _DAMAGE as error:
         raise damaged(path, error) from None
 
@@ -114,14 +120,14 @@ def read_state(file: "h5py.File") -> tuple[dict[str, Any], list[tuple[str, dict[
     """
     raw = file[STATE][:].tobytes()
     if zlib.crc32(raw) != file[STATE].attrs["crc32"]:
-        raise ValueError(f"{STATE} does not have its checksum")
+        raise Changed(f"{STATE} does not have its checksum")
     state: dict[str, Any] = json.loads(raw)
     for table in APPENDED:
         if not isinstance(state["counts"][table], int) or state["counts"][table] < 0:
             raise ValueError(f"{STATE}: {state['counts'][table]!r} rows of {table}")
     raw = file[RECORDS][:].tobytes()
     if zlib.crc32(raw) != state["records"]:
-        raise ValueError(f"{RECORDS} does not have its checksum")
+        raise Changed(f"{RECORDS} does not have its checksum")
     records = list(records_in(raw))
     layout = None
     for kind, data in records:
@@ -159,7 +165,7 @@ def check_column(checksums: Mapping[str, int], name: str, values: Values, column
     found: Checksums = {}
     add_checksum(found, name, values, column)
     if any(checksums.get(part, 0) != checksum for part, checksum in found.items()):
-        raise ValueError(f"the column {name} does not have its checksum")
+        raise Changed(f"the column {name} does not have its checksum")
 
 
 def read_column(file: "h5py.File", table: str, name: str, column: Column, n: int | None) -> Values:
