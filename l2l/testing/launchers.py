@@ -14,7 +14,17 @@ from l2l.errors import LauncherError, OptionError, UserError
 from l2l.individual import Individual
 from l2l.launcher import Launcher
 from l2l.optimizee import Optimizee
-from l2l.testing.misbehaving import CRASHES, HANGS, STATUSES, BrokenSetup, Bulky, Misbehaving, Purpose, Vectorized
+from l2l.testing.misbehaving import (
+    CRASHES,
+    HANGS,
+    STATUSES,
+    TAMPERINGS,
+    BrokenSetup,
+    Bulky,
+    Misbehaving,
+    Purpose,
+    Vectorized,
+)
 from l2l.values import Evaluation, Resources, Status, Trial
 from l2l.worker.evaluate import evaluate
 
@@ -296,6 +306,26 @@ class LauncherContract:
             assert one.status == expected, (index, one)
             assert (one.failure is None) == (expected == Status.OK)
 
+    def test_what_a_trial_does_to_its_process_is_felt_by_no_other(self, tmp_path: Path) -> None:
+        """It has its status; the trials after it are those of a direct evaluation."""
+        self._needs("crash")
+        behaviours = [one for behaviour in TAMPERINGS for one in ("writes a file", behaviour, "writes a file", "well")]
+        trials = trials_of(behaviours, tmp_path / "trials")
+        found = self._run(trials, tmp_path, Resources(), Misbehaving())
+        for trial in trials:
+            one, behaviour = found[trial.id], behaviours[trial.index]
+            assert one.status == TAMPERINGS.get(behaviour, Status.OK), (behaviour, one)
+            if behaviour not in TAMPERINGS:
+                assert_same(one, evaluate(Misbehaving(), trial))
+
+    def test_what_a_trial_writes_to_the_connection_is_charged_to_it(self, tmp_path: Path) -> None:
+        """Its batch-mates come through, and the leader reads on."""
+        self._needs("crash")
+        behaviours = ["well"] * 5 + ["scribbles"] + ["well"] * 20
+        found = self._run(trials_of(behaviours), tmp_path, Resources(), Misbehaving())
+        for (index, _), one in found.items():
+            assert one.status == (Status.CRASHED if index == 5 else Status.OK), (index, one)
+
     def test_programs_die_with_the_trial_that_crashes(self, tmp_path: Path) -> None:
         """Even those that left its session."""
         self._needs("crash")
@@ -327,6 +357,34 @@ class LauncherContract:
             assert one.status == (Status.OUT_OF_MEMORY if index == 5 else Status.OK), (index, one)
             if one.failure:
                 assert "300 MB" in one.failure.message and one.peak_memory > 300_000_000
+
+    def test_memory_that_earlier_trials_left_is_charged_to_none(self, tmp_path: Path) -> None:
+        """What exceeds the limit only behind others runs again in a fresh process."""
+        self._needs("memory")
+        trials = trials_of(["leaves memory"] * 12, tmp_path / "trials")
+        found = self._run(trials, tmp_path, Resources(memory="400 MB"), Misbehaving())  # type: ignore[arg-type]
+        assert {one.status for one in found.values()} == {Status.OK}
+
+    def test_memory_of_a_program_whose_parent_ended_counts(self, tmp_path: Path) -> None:
+        """It is the trial's, as is its end."""
+        self._needs("memory")
+        behaviours = ["well", "daemonizes a hog", "well"]
+        found = self._run(trials_of(behaviours), tmp_path, Resources(memory="300 MB"), Misbehaving())  # type: ignore[arg-type]
+        for (index, _), one in found.items():
+            assert one.status == (Status.OUT_OF_MEMORY if index == 1 else Status.OK), (index, one)
+
+    def test_processes_are_renewed_where_resources_say_so(self, tmp_path: Path) -> None:
+        """After so many trials each, which changes no result."""
+        if "crash" not in self.launcher().guards:
+            with self.launcher() as launcher, pytest.raises(OptionError, match="renew_after"):
+                launcher.start(Misbehaving(), Resources(renew_after=3), tmp_path)
+            return
+        trials = trials_of(["well"] * 10)
+        found = self._run(trials, tmp_path, Resources(renew_after=3), Misbehaving())
+        processes = [one.process for one in found.values()]
+        assert len({*processes}) >= 4 and max(processes.count(one) for one in processes) <= 3
+        for trial in trials:
+            assert_same(found[trial.id], evaluate(Misbehaving(), trial))
 
     def test_collect_returns_in_time(self, tmp_path: Path) -> None:
         """While a trial goes on."""

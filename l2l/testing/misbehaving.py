@@ -1,11 +1,16 @@
 """Optimizees that do what models do on a bad day, for tests of launchers."""
 
+import contextlib
 import ctypes
+import inspect
 import os
+import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,14 +36,31 @@ STATUSES = {
     "too many": Status.INVALID,
     "wrong shape": Status.INVALID,
     "wrong name": Status.INVALID,
+    "gives an error as reason": Status.INVALID,
+    "gives a list as reason": Status.INVALID,
+    "says nothing": Status.FAILED,
+    "says too much": Status.FAILED,
+    "leaves no room": Status.FAILED,
+    "forks": Status.OK,
 }
 """What a trial does → what its status must be, of those that any launcher survives."""
 
 CRASHES = ("segfault", "leaves", "aborts")
 """What ends a process."""
 
-HANGS = ("hangs", "hangs with the lock")
+HANGS = ("hangs", "hangs with the lock", "hangs as its copy returns")
 """What never ends."""
+
+TAMPERINGS = {
+    "closes descriptors": Status.OK,
+    "closes its stream and raises": Status.FAILED,
+    "breaks its stream and raises": Status.FAILED,
+    "replaces functions": Status.OK,
+    "removes modules": Status.OK,
+    "opens no more files": Status.OK,
+    "interrupts": Status.FAILED,
+}
+"""What a trial does to its process, which the launcher and the trials after it must not feel → what its status is."""
 
 
 class Misbehaving(Optimizee):
@@ -46,7 +68,20 @@ class Misbehaving(Optimizee):
 
     space = ParameterSpace(
         x=Real(0.0, 1.0),
-        behaviour=Categorical(*STATUSES, *CRASHES, *HANGS, "hogs", "spawns", "spawns and leaves", "naps"),
+        behaviour=Categorical(
+            *STATUSES,
+            *CRASHES,
+            *HANGS,
+            *TAMPERINGS,
+            "hogs",
+            "spawns",
+            "spawns and leaves",
+            "naps",
+            "writes a file",
+            "scribbles",
+            "leaves memory",
+            "daemonizes a hog",
+        ),
     )
     objectives = (Minimize("error"), Maximize("rate", unit="spikes/s"))
     observables: Mapping[str, Observable] = {
@@ -70,8 +105,8 @@ class Misbehaving(Optimizee):
             case "spawns and leaves":
                 (trial.directory / "pid").write_text(str(_spawned()))
                 os._exit(3)
-            case "naps":
-                time.sleep(0.2)
+            case deed if deed in _DEEDS:
+                _DEEDS[deed]()
             case other:
                 return _MISDEEDS[other]()
         return well(individual["x"], trial, extra)
@@ -124,6 +159,101 @@ def _hog() -> None:
     del held
 
 
+_LEFT: list[bytes] = []
+
+
+class _Mute(Exception):
+    """An error whose own text raises."""
+
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+class _BrokenStream:
+    def write(self, text: str) -> int:
+        """Raise."""
+        raise RuntimeError("the log is closed")
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+def _give(reason: object) -> None:
+    raise Invalid(reason)
+
+
+def _raise_what(error: BaseException) -> None:
+    raise error
+
+
+def _close_stream() -> None:
+    sys.stderr.close()
+    raise RuntimeError("the stream is closed")
+
+
+def _break_stream() -> None:
+    sys.stderr = _BrokenStream()  # type: ignore[assignment]
+    raise RuntimeError("the stream is broken")
+
+
+def _replace_functions() -> None:
+    for name in ("write", "read", "lseek", "getpid"):
+        setattr(os, name, None)
+    setattr(time, "time", lambda: "noon")  # noqa: B010 - its type is the point
+
+
+def _leave_no_room() -> None:
+    sys.setrecursionlimit(len(inspect.stack()) + 6)
+    raise RuntimeError("no room")
+
+
+def _open_no_more() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+
+
+def _scribble() -> None:
+    """Write text to every pipe and socket of the process, its connection to the leader among them."""
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        with contextlib.suppress(OSError):
+            if str(entry.readlink()).startswith(("pipe:", "socket:")):
+                os.write(int(entry.name), b"garbage of a model\n" * 3)
+
+
+def _daemonize_a_hog() -> None:
+    """Start a program of 400 MB whose parent ends, and wait."""
+    code = "import time; held = bytearray(b'x') * 400_000_000; time.sleep(600)"
+    subprocess.run(["sh", "-c", f"'{sys.executable}' -S -c \"{code}\" &"], check=True)
+    time.sleep(600)
+
+
+def _write_a_file() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(b"x")
+
+
+def _hang_as_the_copy_returns() -> None:
+    if os.fork():
+        time.sleep(600)
+
+
+_DEEDS: dict[str, Callable[[], Any]] = {
+    "naps": lambda: time.sleep(0.2),
+    "writes a file": _write_a_file,
+    "leaves memory": lambda: _LEFT.append(b"x" * 60_000_000),
+    "forks": lambda: os.fork(),  # noqa: PLW0108 - looked up when it is called, as a model does
+    "hangs as its copy returns": _hang_as_the_copy_returns,
+    "scribbles": _scribble,
+    "closes descriptors": lambda: os.closerange(3, 64),
+    "closes its stream and raises": _close_stream,
+    "breaks its stream and raises": _break_stream,
+    "replaces functions": _replace_functions,
+    "removes modules": lambda: sys.modules.clear(),  # noqa: PLW0108 - the function alone would hold all modules
+    "opens no more files": _open_no_more,
+    "interrupts": lambda: _raise_what(KeyboardInterrupt()),
+}
+"""What is done before all goes well, if it comes back."""
+
 _GOOD = {"twice": [0.0, 0.0], "pid": 0, "spikes": []}
 
 _MISDEEDS: dict[str, Callable[[], Any]] = {
@@ -138,6 +268,12 @@ _MISDEEDS: dict[str, Callable[[], Any]] = {
     "too many": lambda: Outcome((1.0, 2.0, 3.0), _GOOD),
     "wrong shape": lambda: Outcome((1.0, 2.0), {**_GOOD, "twice": [1.0, 2.0, 3.0]}),
     "wrong name": lambda: Outcome((1.0, 2.0), {**_GOOD, "twise": 1.0}),
+    "gives an error as reason": lambda: _give(ValueError("diverged")),
+    "gives a list as reason": lambda: _give(["silent", 3]),
+    "says nothing": lambda: _raise_what(_Mute()),
+    "says too much": lambda: _raise_what(ValueError("x" * 20_000_000 + "\udcff")),
+    "leaves no room": _leave_no_room,
+    "daemonizes a hog": _daemonize_a_hog,
     "segfault": _segfault,
     "leaves": lambda: os._exit(3),
     "aborts": os.abort,

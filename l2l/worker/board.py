@@ -1,5 +1,7 @@
 """A page shared by leader and worker: which trial runs since when, and which must not start any more."""
 
+import contextlib
+import fcntl
 import mmap
 import os
 import tempfile
@@ -7,6 +9,9 @@ from typing import NamedTuple, Self
 
 _CURRENT, _SINCE, _COUNT, _SKIP, _LOG, _DONE = range(6)
 """The places of the words in the page; `_SINCE` is a float."""
+
+_ADD_SEALS, _SEAL_FUTURE_WRITE = 1033, 0x10
+"""Of fcntl(2) on Linux; Python does not name them on every system."""
 
 
 class Running(NamedTuple):
@@ -45,7 +50,7 @@ class Board:
     def create(cls) -> Self:
         """A new one, in a file without a name."""
         if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create("l2l-board")
+            descriptor = os.memfd_create("l2l-board", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         else:
             with tempfile.TemporaryFile() as file:
                 descriptor = os.dup(file.fileno())
@@ -55,6 +60,11 @@ class Board:
         board.words[_DONE] = -1
         board.idle(0)
         return board
+
+    def seal(self) -> None:
+        """Let the page change through maps that there are, and by no descriptor: a model may write to all it finds."""
+        with contextlib.suppress(OSError):  # a Linux before 5.1, or another system
+            fcntl.fcntl(self.descriptor, _ADD_SEALS, _SEAL_FUTURE_WRITE)
 
     def single(self) -> None:
         """Say (worker) that trials run one by one from here on."""

@@ -18,6 +18,8 @@ MARKER = "L2L_LEADER"
 """The environment variable that names leader and worker, `<leader>/<worker>/`, in all that these started."""
 
 _PATIENCE = 5.0
+_LOOK = 0.2
+"""Seconds between two looks at what workers started: what hid itself since then outlives a leader that is killed."""
 _UNTIL_LEFT = 1.0
 """Seconds in which all that a process started must be dead: it may be a program that forks again and again."""
 
@@ -193,7 +195,7 @@ def main(marker: str, leader: int) -> None:
         # they lose their worker together with the leader, and with it the way to find those that left its session
         # and cleaned their environment: so they are noted while it lives
         known = {pid: since for worker in sessions for pid, since in descendants(worker).items()}
-        if not select.select([0], [], [], 0.5)[0]:
+        if not select.select([0], [], [], _LOOK)[0]:
             continue
         came = os.read(0, 4096)
         if not came:

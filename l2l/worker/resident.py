@@ -33,17 +33,26 @@ def proportional(pid: int) -> Held:
     """The same with each page that several processes share counted once; takes milliseconds for each gigabyte."""
     if not _linux_lists_children():
         return _resident_elsewhere(pid)
-    shares: dict[object, int] = {}
+    rollups: dict[int, bytes] = {}
+    total = 0
     for one in (pid, *descendants(pid)):
         try:
-            rollup = Path(f"/proc/{one}/smaps_rollup").read_bytes()
-            share = int(rollup[rollup.index(b"\nPss:") + 5 :].split(None, 1)[0]) * 1024
-        except (OSError, ValueError):  # it has ended, or this system does not tell
-            shares[one] = _resident_set(one)
-            continue
-        # a process between vfork and exec lives in the memory of its parent, and shows the very same figures
-        shares[rollup] = share
-    return Held(sum(shares.values()), exact=True)
+            rollup = rollups[one] = Path(f"/proc/{one}/smaps_rollup").read_bytes()
+            total += _figure(rollup, b"Pss")
+            # a process between vfork and exec lives in the memory of its parent, and shows the very same figures
+            if rollup == rollups.get(_parent(one)):
+                total -= _figure(rollup, b"Private_Clean") + _figure(rollup, b"Private_Dirty")
+        except (OSError, ValueError, IndexError):  # it has ended, or this system does not tell
+            total += _resident_set(one)
+    return Held(total, exact=True)
+
+
+def _figure(rollup: bytes, name: bytes) -> int:
+    return int(rollup[rollup.index(b"\n" + name + b":") :].split(None, 2)[1]) * 1024
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
 
 
 def _resident_elsewhere(pid: int) -> Held:

@@ -109,11 +109,13 @@ def main(arguments: Sequence[str]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)  # a crash loses no line
+    board = Board(shared)
+    board.seal()
     messages = _messages(Inbox(reading, keys and keys.to_client))
     heading = Seal(keys.to_leader).head if keys else bare
     try:
         with contextlib.suppress(BrokenPipeError):  # the leader is gone
-            _serve(messages, writing, heading, Board(shared), log)
+            _serve(messages, writing, heading, board, log)
     finally:
         end_descendants(getpid())
 

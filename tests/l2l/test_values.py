@@ -285,3 +285,30 @@ def test_what_is_no_name_is_refused_where_it_is_declared(name: Any) -> None:
 def test_a_rate_as_a_name_is_refused_with_the_place_of_its_unit() -> None:
     with pytest.raises(OptionError, match=r"write 'spikes per s', and a unit as unit='spikes/s'"):
         Minimize("spikes/s")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"shape": (0,)}, "without 0"),
+        ({"shape": (3, 0)}, r"Observable\(ragged=True\)"),
+        ({"shape": (0,), "ragged": True}, "without 0"),
+        ({"dtype": "longdouble"}, "at most 8 bytes"),
+        ({"shape": (1,) * 32}, "at most 31 axes"),
+    ],
+)
+def test_an_observable_that_no_archive_can_hold_is_refused_where_it_is_declared(given, said):
+    with pytest.raises(OptionError, match=said):
+        Observable(**given)
+
+
+def test_an_observable_has_the_byte_order_of_this_machine():
+    declared = Observable(dtype=">i4")
+    assert declared.dtype == np.int32 and declared.dtype.isnative
+    assert declared.value(np.array(3, dtype=">i4")).tobytes() == np.int32(3).tobytes()
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "soon", True])
+def test_renewal_wants_a_whole_number(wrong):
+    with pytest.raises(OptionError, match="renew_after"):
+        Resources(renew_after=wrong)

@@ -186,3 +186,56 @@ def test_more_than_a_trial_may_return_costs_that_trial_alone(monkeypatch):
         statuses.append(done.status)
     assert statuses == [Status.OK, Status.INVALID]
     assert done.failure and "808 bytes in all, and a trial may return at most 800; return less" in done.failure.message
+
+
+class _Mute(Exception):
+    def __str__(self):
+        raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (ValueError("diverged"), "diverged"),
+        (3, "3"),
+        (None, "None"),
+        (("silent", 3), "('silent', 3)"),
+        (np.float64(3.0), "3.0"),
+        (b"silent", "b'silent'"),
+        ("file \udcff", r"file \udcff"),
+        (_Mute(), "an object of type _Mute without a text"),
+    ],
+)
+def test_whatever_stands_as_reason_becomes_text(reason, said):
+    assert Invalid(reason).reason == said
+    assert Evaluator(Returns()).failed(Invalid(reason))[3].message == said
+
+
+def test_a_reason_is_cut_and_has_no_address():
+    assert len(Invalid("x" * 1_000_000).reason) < 5000
+    assert "0x" not in Invalid(object()).reason
+
+
+def test_an_interrupt_is_the_models_where_no_keyboard_is():
+    model = Returns()
+    model.simulate = _interrupted
+    status, _, _, failure = Evaluator(model, keyboard=False).run(TRIAL)
+    assert status == Status.FAILED and failure.message == "KeyboardInterrupt"
+    with pytest.raises(KeyboardInterrupt):
+        Evaluator(model).run(TRIAL)
+
+
+def _interrupted(individual, trial):
+    raise KeyboardInterrupt
+
+
+def test_a_result_that_memory_does_not_hold_is_out_of_memory():
+    class Hungry:
+        def __float__(self):
+            raise MemoryError
+
+        def __array__(self, dtype=None, copy=None):
+            raise MemoryError
+
+    one = returning(Outcome(0.5, {"field": Hungry()}), field=Observable())
+    assert one.status == Status.OUT_OF_MEMORY

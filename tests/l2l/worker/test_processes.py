@@ -6,8 +6,8 @@ import pytest
 
 from l2l.testing.launchers import is_gone
 from l2l.worker.crash import cause_of, shorten, tail
-from l2l.worker.guardian import MARKER, Guardian, end_all, members
-from l2l.worker.resident import resident
+from l2l.worker.guardian import MARKER, Guardian, descendants, end_all, end_descendants, end_known, members
+from l2l.worker.resident import proportional, resident
 
 SLEEP = [sys.executable, "-S", "-c", "import time; print('up', flush=True); time.sleep(60)"]
 
@@ -67,6 +67,40 @@ def test_memory_of_a_family_counts(started):
     assert 110e6 < resident(pid).size < 200e6
     end_all("no such marker/", {pid})
     assert resident(pid).size == 0
+
+
+def test_pages_that_processes_share_count_once(started):
+    code = (
+        "import os, time; held = b'x' * 100_000_000\n"
+        "for _ in range(3):\n"
+        "    if not os.fork(): time.sleep(60)\n"
+        "print('up', flush=True); time.sleep(60)"
+    )
+    pid = started(code=code, start_new_session=True)
+    assert resident(pid).size > 390e6 and not resident(pid).exact
+    assert 100e6 < proportional(pid).size < 160e6
+    end_all("no such marker/", {pid})
+
+
+def test_all_that_a_living_process_started_is_found_and_ended(started):
+    code = (
+        "import subprocess, sys, time\n"
+        "child = [sys.executable, '-S', '-c', 'import time; time.sleep(60)']\n"
+        "subprocess.Popen(child, env={}, start_new_session=True)\n"
+        "print('up', flush=True); time.sleep(60)"
+    )
+    pid = started(code=code)
+    (child,) = descendants(pid)
+    end_descendants(pid)
+    assert is_gone(child) and not is_gone(pid)
+
+
+def test_a_number_that_another_process_has_now_is_let_alone(started):
+    pid = started()
+    end_known({pid: 1})
+    assert not descendants(os.getpid()).keys().isdisjoint({pid})
+    end_known({pid: descendants(os.getpid())[pid]})
+    assert is_gone(pid)
 
 
 @pytest.mark.parametrize(
