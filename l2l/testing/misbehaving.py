@@ -192,7 +192,7 @@ def _close_stream() -> None:
 
 
 def _break_stream() -> None:
-    sys.stderr = _BrokenStream()  # type: ignore[assignment]
+    sys.stderr = _BrokenStream()
     raise RuntimeError("the stream is broken")
 
 
