@@ -1,8 +1,9 @@
 """Messages over a pair of pipes or a socket: pickles behind their length, read in bulk, written without blocking.
 
-Over a socket each message is sealed: before its body stands a code (BLAKE2b with a key, RFC 7693) over its number, its
-size and its body. The key comes from the handshake and differs for the two directions. So nothing is decoded
-that was not written by the process which proved itself, in the order in which it wrote, once.
+Over a socket each message is sealed: behind it stands a code (BLAKE2b with a key, RFC 7693) over all that was written
+before, so that one look at the last code that has come suffices for all messages that came together. The key
+comes from the handshake and differs for the two directions. So nothing is decoded that was not written by the process
+which proved itself, in the order in which it wrote, once.
 """
 
 import contextlib
@@ -25,14 +26,13 @@ LARGEST = LARGEST_RESULT + (1 << 26)
 _LENGTH = struct.Struct("=Q")
 _HEAD = _LENGTH.size
 _CODE = 16  # bytes: 2^128 guesses, of which the first wrong one ends the connection
-_PLACE = struct.Struct("<QQ")  # number and size of a message: the same bytes on every machine
 _LEAST_ROOM, _ROOM = 1 << 12, 1 << 18
 _CAPACITY = 1 << 20
 
 _SMALL = 1 << 16  # bytes that are copied in less time than a second system call takes
 
-Heading = Callable[[bytes], bytes]
-"""Makes what stands before the next pickled message that travels."""
+Framing = Callable[[bytes], tuple[bytes, bytes]]
+"""Makes what stands before and behind the next pickled message that travels."""
 
 
 def pickled(message: Any) -> bytes:
@@ -40,38 +40,44 @@ def pickled(message: Any) -> bytes:
     return dumps(message, 5)
 
 
-def bare(body: bytes) -> bytes:
-    """What stands before a message in a pipe, whose two ends only our own processes have."""
-    return _LENGTH.pack(len(body))
+def bare(body: bytes) -> tuple[bytes, bytes]:
+    """What stands around a message in a pipe, whose two ends only our own processes have."""
+    return _LENGTH.pack(len(body)), b""
 
 
 class Seal:
-    """The codes of the messages that travel in one direction of a connection.
+    """The codes of one direction of a connection.
 
     Args:
         key: Of this direction, from the handshake.
     """
 
-    __slots__ = ("_count", "_keyed")
+    __slots__ = ("_last", "_past")
 
     def __init__(self, key: bytes) -> None:
-        self._keyed = hashlib.blake2b(key=key, digest_size=_CODE)
-        self._count = 0
+        self._past = hashlib.blake2b(key=key, digest_size=_CODE)
+        self._last = b""
 
-    def head(self, body: bytes) -> bytes:
-        """What stands before a message, which must be the next one that travels."""
-        return _LENGTH.pack(len(body)) + self._code(body)
+    def around(self, body: bytes) -> tuple[bytes, bytes]:
+        """What stands before and behind a message, which must be the next one that is written."""
+        size = _LENGTH.pack(len(body))
+        self._past.update(self._last + size)
+        self._past.update(body)
+        self._last = self._past.copy().digest()
+        return size, self._last
 
-    def fits(self, code: memoryview, body: memoryview) -> bool:
-        """Whether this is the code of the message that comes next, which is then taken for come."""
-        return compare_digest(code, self._code(body))
+    def covers(self, data: memoryview, code: memoryview) -> bool:
+        """Whether this code stands behind this, which came next: messages with their codes, the last one without.
 
-    def _code(self, body: bytes | memoryview) -> bytes:
-        mac = self._keyed.copy()
-        mac.update(_PLACE.pack(self._count, len(body)))
-        mac.update(body)
-        self._count += 1
-        return mac.digest()
+        Where it does not, nothing has come.
+        """
+        past = self._past.copy()
+        past.update(data)
+        if not compare_digest(code, past.copy().digest()):
+            return False
+        past.update(code)
+        self._past = past
+        return True
 
 
 def pipe() -> tuple[int, int]:
@@ -99,7 +105,7 @@ class Inbox:
         self.refused = ""
         """Why nothing is read any more, where what came was no message for us."""
         self._seal = Seal(key) if key else None
-        self._head = _HEAD + _CODE if key else _HEAD
+        self._code = _CODE if key else 0
         self._most = most
         self._usual = _LEAST_ROOM  # a leader has thousands of these, most of which bring little at a time
         self._room = memoryview(bytearray(self._usual))
@@ -144,29 +150,36 @@ class Inbox:
 
     def _messages(self) -> list[Any]:
         room, end, at = self._room, self._end, 0
-        seal, head = self._seal, self._head
-        messages: list[Any] = []
-        wanted = 0
-        while end - at >= head:
+        code = self._code
+        bodies: list[tuple[int, int]] = []
+        wanted, why = 0, ""
+        while end - at >= _HEAD:
             size = _LENGTH.unpack_from(room, at)[0]
             if size > self._most:
-                self.refuse(f"a message of {size} bytes came, of which at most {self._most} are taken")
-                return messages
-            begin = at + head
-            stop = begin + size
-            if stop > end:
-                wanted = stop - at
+                why = f"a message of {size} bytes came, of which at most {self._most} are taken"
                 break
-            body = room[begin:stop]
-            if seal is not None and not seal.fits(room[at + _HEAD : begin], body):
-                self.refuse("a message came that the process which proved itself has not written in this place")
-                return messages
+            begin = at + _HEAD
+            stop = begin + size
+            if stop + code > end:
+                wanted = stop + code - at
+                break
+            bodies.append((begin, stop))
+            at = stop + code
+        if self._seal is not None and bodies:
+            known = self._known(self._seal, bodies)
+            if known < len(bodies):
+                bodies = bodies[:known]
+                why = "a message came that the process which proved itself has not written in this place"
+        messages: list[Any] = []
+        for begin, stop in bodies:
             try:
-                messages.append(loads(body))  # noqa: S301 - from our own process, by a pipe or with its seal
+                messages.append(loads(room[begin:stop]))  # noqa: S301 - from our own process, by a pipe or with its seal
             except Exception as error:  # noqa: BLE001 - whatever pickle raises, it is no message
                 self.refuse(f"a message came that cannot be read: {type(error).__name__}: {error}")
                 return messages
-            at = stop
+        if why:
+            self.refuse(why)
+            return messages
         rest = end - at
         # A size that was only announced takes no memory: room grows with what has come.
         size = max(self._usual, min(wanted, max(2 * rest, _ROOM)))
@@ -177,6 +190,16 @@ class Inbox:
             room[:rest] = room[at:end]
         self._end = rest
         return messages
+
+    def _known(self, seal: Seal, bodies: list[tuple[int, int]]) -> int:
+        """How many of these messages, from the first on, were written by who has the key, as what comes next."""
+        room, last = self._room, bodies[-1][1]
+        if seal.covers(room[:last], room[last : last + _CODE]):
+            return len(bodies)
+        for number, (begin, stop) in enumerate(bodies):
+            if not seal.covers(room[begin - _HEAD : stop], room[stop : stop + _CODE]):
+                return number
+        return len(bodies)
 
     def refuse(self, why: str) -> None:
         """Read nothing any more."""
@@ -194,7 +217,7 @@ class Outbox:
     def __init__(self, descriptor: int, key: bytes | None = None) -> None:
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
-        self._head: Heading = Seal(key).head if key else bare
+        self._framing: Framing = Seal(key).around if key else bare
         self._waiting: deque[memoryview] = deque()
 
     @property
@@ -204,7 +227,9 @@ class Outbox:
 
     def send(self, *bodies: bytes) -> None:
         """Write pickled messages, as far as the pipe takes them now."""
-        self._waiting.extend(memoryview(self._head(body) + body) for body in bodies)
+        for body in bodies:
+            head, tail = self._framing(body)
+            self._waiting.append(memoryview(head + body + tail))
         self.flush()
 
     def flush(self) -> None:
@@ -224,18 +249,18 @@ class Outbox:
                 waiting[0] = waiting[0][written:]
 
 
-def write_message(descriptor: int, heading: Heading, body: bytes) -> None:
+def write_message(descriptor: int, framing: Framing, body: bytes) -> None:
     """Write a pickled message to a blocking pipe or socket; a long one is not copied for that.
 
     Raises:
         OSError: Nobody reads it any more.
     """
-    head = heading(body)
+    head, tail = framing(body)
     if len(body) <= _SMALL:
-        write_all(descriptor, head + body)
-    else:
-        write_all(descriptor, head)
-        write_all(descriptor, body)
+        write_all(descriptor, head + body + tail)
+        return
+    for part in (head, body, tail):
+        write_all(descriptor, part)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

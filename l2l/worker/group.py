@@ -288,7 +288,7 @@ class _Reporter:
         connection = link.connection
         connection.setblocking(True)
         try:
-            write_message(connection.fileno(), seal.head, body)
+            write_message(connection.fileno(), seal.around, body)
         except OSError:
             self._over = True
         finally:

@@ -24,7 +24,7 @@ from l2l.worker.alterations import Condition
 from l2l.worker.arrays import packed
 from l2l.worker.batch import Form, Row
 from l2l.worker.board import Board
-from l2l.worker.channel import Heading, Inbox, Seal, bare, pickled, write_all, write_message
+from l2l.worker.channel import Framing, Inbox, Seal, bare, pickled, write_all, write_message
 from l2l.worker.evaluate import Evaluator, Result, failure_of, peak_memory
 from l2l.worker.guardian import end_descendants, ended_children
 from l2l.worker.handshake import Keys
@@ -112,10 +112,10 @@ def main(arguments: Sequence[str]) -> None:
     board = Board(shared)
     board.seal()
     messages = _messages(Inbox(reading, keys and keys.to_client))
-    heading = Seal(keys.to_leader).head if keys else bare
+    framing = Seal(keys.to_leader).around if keys else bare
     try:
         with contextlib.suppress(BrokenPipeError):  # the leader is gone
-            _serve(messages, writing, heading, board, log)
+            _serve(messages, writing, framing, board, log)
     finally:
         end_descendants(getpid())
 
@@ -134,7 +134,7 @@ def _messages(inbox: Inbox) -> Iterator[Any]:
         sys.stderr.write(f"l2l: this worker ends, since its leader cannot be heard: {inbox.refused}\n")
 
 
-def _serve(messages: Iterator[Any], writing: int, heading: Heading, board: Board, log: int) -> None:
+def _serve(messages: Iterator[Any], writing: int, framing: Framing, board: Board, log: int) -> None:
     place = next(messages, None)
     if place is None:
         return
@@ -145,12 +145,12 @@ def _serve(messages: Iterator[Any], writing: int, heading: Heading, board: Board
         start = pickle.loads(next(messages))  # noqa: S301 - from our own leader, by a pipe
         optimizee, answer = built(start)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the leader must know
-        write_message(writing, heading, pickled(refusal_of(error)))
+        write_message(writing, framing, pickled(refusal_of(error)))
         return
-    write_message(writing, heading, pickled(answer))
+    write_message(writing, framing, pickled(answer))
     if isinstance(answer, Hello):
         launch = tuple(map(os.path.expandvars, start.launch))
-        Server(optimizee, start.resources, writing, heading, board=board, log=log, launch=launch).serve(messages)
+        Server(optimizee, start.resources, writing, framing, board=board, log=log, launch=launch).serve(messages)
         optimizee.teardown()
 
 
@@ -203,7 +203,7 @@ class Server:
         optimizee: Set up.
         resources: Of each trial.
         writing: Where results go.
-        heading: Makes what stands before each of them.
+        framing: Makes what stands before and behind each of them.
         board: Where trials are announced.
         log: The descriptor of the log.
         launch: As trials have it.
@@ -214,7 +214,7 @@ class Server:
         optimizee: Optimizee,
         resources: Resources,
         writing: int,
-        heading: Heading,
+        framing: Framing,
         *,
         board: Board,
         log: int,
@@ -225,7 +225,7 @@ class Server:
         self._batches = optimizee.batches
         self._resources = resources
         self._writing = writing
-        self._heading = heading
+        self._framing = framing
         self._board = board
         self._log = log
         self._leaving = False
@@ -250,7 +250,7 @@ class Server:
                 return
 
     def _send(self, message: Any) -> None:
-        write_message(self._writing, self._heading, pickled(message))
+        write_message(self._writing, self._framing, pickled(message))
 
     def _look(self) -> None:
         """Measure what takes long to measure."""
@@ -261,7 +261,7 @@ class Server:
     def _singly(self, number: int, form: Form, rows: Sequence[Row]) -> None:
         words, times, skip, current, log, since, done = self._board.raw()
         run, resources, writing, launch = self._evaluator.run, self._resources, self._writing, self._launch
-        heading = self._heading
+        framing = self._framing
         trial_of = form.trial
         if monotonic() - self._looked > _MEASURED:
             self._look()
@@ -284,7 +284,8 @@ class Server:
                         self._look()
                     if result[0] is _OK and not result[2] and not trial.used_directory:
                         body = dumps((number, started, seconds, self._peak, result[1]), 5)
-                        write_all(writing, heading(body) + body)
+                        head, tail = framing(body)
+                        write_all(writing, head + body + tail)
                     else:
                         self._write(number, trial, started, seconds, result)
                     words[current] = ~(number + 1)
@@ -334,7 +335,7 @@ class Server:
             body = pickled((number, None))
         elif failed and failed.traceback:
             self._note(f"trial {trial.index}-{trial.number}:\n{failed.traceback}\n")
-        write_message(self._writing, self._heading, body or b"")
+        write_message(self._writing, self._framing, body or b"")
 
     def _pickled(self, number: int, trial: Trial, started: float, seconds: float, result: Result) -> bytes | None:
         """The message with a result; None where there is no memory for it."""

@@ -12,8 +12,8 @@ KEY, ANOTHER = bytes(range(32)), bytes(32)
 
 def frames(messages, key=KEY):
     """Messages as they travel."""
-    head = Seal(key).head if key else bare
-    return [head(body) + body for body in map(pickled, messages)]
+    framing = Seal(key).around if key else bare
+    return [body.join(framing(body)) for body in map(pickled, messages)]
 
 
 def heard(ends, stream, key=KEY):
@@ -114,7 +114,7 @@ def test_a_size_that_is_announced_takes_no_memory(ends):
 
 
 def test_what_is_no_message_is_said_and_raises_nothing(ends):
-    came, inbox = heard(ends, bare(b"no pickle at all") + b"no pickle at all", key=None)
+    came, inbox = heard(ends, b"no pickle at all".join(bare(b"no pickle at all")), key=None)
     assert came == [] and inbox.closed and "cannot be read" in inbox.refused
 
 

@@ -96,7 +96,7 @@ class Relay:
                     break
                 target.sendall(said)
                 if adds and number == 1:
-                    target.sendall(Seal(bytes(32)).head(body) + body)
+                    target.sendall(body.join(Seal(bytes(32)).around(body)))
                     self.added += 1
         for one in (source, target):
             with contextlib.suppress(OSError):
