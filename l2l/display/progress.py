@@ -181,6 +181,8 @@ class _Live:
         from rich.text import Text
 
         self._rate.note(progress)
+        if progress.state == "starting" and progress.message:  # a remark stays above the line
+            self._console.print(Text(escaped(progress.message, keep="\n")))
         line = live_line(progress, self._objectives, self._rate, self._console.width)
         self._live.update(Text(escaped(line, keep=""), no_wrap=True, overflow="ellipsis"))
 

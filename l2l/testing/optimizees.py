@@ -24,7 +24,7 @@ import pytest
 from l2l.individual import Individual
 from l2l.optimizee import Optimizee
 from l2l.plugin import describe_options, to_plain
-from l2l.provenance import Specification, fingerprint, specification
+from l2l.provenance import Specification, findable, fingerprint, specification
 from l2l.space import ParameterSpace
 from l2l.testing.optimizers import kept_global_random_state, set_global_random_state
 from l2l.values import Evaluation, Objective, Observable, Resources, Status, Trial
@@ -99,6 +99,7 @@ class OptimizeeContract:
     def test_its_recorded_options_build_it_again(self) -> None:
         optimizee = self.make()
         json.dumps(to_plain(optimizee.options))
+        findable(optimizee)  # by name: what others install is not sent by value
         carried: Specification = pickle.loads(pickle.dumps(specification(optimizee)))  # noqa: S301 - our own
         again = carried.build()
         assert type(again) is type(optimizee)

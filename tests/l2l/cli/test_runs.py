@@ -183,6 +183,31 @@ def test_a_changed_optimizee_is_refused_unless_accepted(l2l: Run) -> None:
     assert l2l(*more, "--accept-changes")[0] == 0
 
 
+def test_other_versions_of_what_the_model_uses_are_said_and_not_refused(
+    l2l: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "fancy_part.py").write_text('__version__ = "1.0"\ndef f(x):\n    return x\n')
+    monkeypatch.syspath_prepend(str(folder))
+    Path("uses.py").write_text(
+        "import l2l, fancy_part\n"
+        "@l2l.optimizee(space=l2l.ParameterSpace(x=l2l.Real(0.0, 1.0)))\n"
+        "def model(individual):\n"
+        "    return fancy_part.f(individual['x'])\n"
+        "experiment = l2l.Experiment(model, 'cma-es', directory='runs/uses', stop={'generations': 1})\n"
+    )
+    assert l2l("run", "uses.py", "--launcher", "serial")[0] == 0
+    (folder / "fancy_part.py").write_text('__version__ = "1.1"\ndef f(x):\n    return 2 * x\n')
+    monkeypatch.setattr(sys.modules["fancy_part"], "__version__", "1.1")
+    code, out, err = l2l("resume", "runs/uses", "--set", "stop.generations=2", "--launcher", "serial")
+    assert code == 0 and "fancy_part 1.0 → 1.1" in out + err
+    run = Trajectory("runs/uses")
+    assert run.segments["packages"].tolist() == ['{"fancy_part": "1.0"}', '{"fancy_part": "1.1"}']
+    assert list(run.sources) == ["uses.py"]
+    del sys.modules["fancy_part"]
+
+
 def test_a_changed_model_can_begin_anew_beside_the_old_run(l2l: Run) -> None:
     Path("bowl.py").write_text(MODEL)
     assert l2l("run", "bowl.py")[0] == 0
