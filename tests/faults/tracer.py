@@ -7,13 +7,15 @@ import ctypes
 import os
 import signal
 
-_TRACEME, _SYSCALL, _SETOPTIONS = 0, 24, 0x4200
+SYSCALL = 24
+_TRACEME, _SETOPTIONS = 0, 0x4200
 _MARK_CALLS, _DIE_WITH_TRACER = 0x1, 0x100000
-_CALL = signal.SIGTRAP | 0x80
-_BOUNDARY = signal.SIGSTOP
+CALL = signal.SIGTRAP | 0x80
+BOUNDARY = signal.SIGSTOP
 
 
-def _ptrace(request: int, pid: int, data: int = 0) -> None:
+def ptrace(request: int, pid: int, data: int = 0) -> None:
+    """Make a request to the kernel's tracer of a process."""
     call = ctypes.CDLL(None, use_errno=True).ptrace
     call.restype, call.argtypes = ctypes.c_long, [ctypes.c_long] * 4
     if call(request, pid, 0, data) < 0:
@@ -22,13 +24,13 @@ def _ptrace(request: int, pid: int, data: int = 0) -> None:
 
 def begin() -> None:
     """Let the parent trace this thread from here on."""
-    _ptrace(_TRACEME, 0)
-    os.kill(os.getpid(), _BOUNDARY)
+    ptrace(_TRACEME, 0)
+    os.kill(os.getpid(), BOUNDARY)
 
 
 def end() -> None:
     """Say that what is of interest is over."""
-    os.kill(os.getpid(), _BOUNDARY)
+    os.kill(os.getpid(), BOUNDARY)
 
 
 class Tracer:
@@ -47,21 +49,21 @@ class Tracer:
 
     def reach(self) -> bool:
         """Wait for `begin`; False where the child ends without."""
-        if self._wait() != _BOUNDARY:
+        if self._wait() != BOUNDARY:
             return False
-        _ptrace(_SETOPTIONS, self.pid, _MARK_CALLS | _DIE_WITH_TRACER)
+        ptrace(_SETOPTIONS, self.pid, _MARK_CALLS | _DIE_WITH_TRACER)
         return True
 
     def step(self) -> bool:
         """Stop it before its next system call; False at `end`, or where it has ended."""
         stops, forwarded = 2 if self.calls else 1, 0
         while stops:
-            _ptrace(_SYSCALL, self.pid, forwarded)
+            ptrace(SYSCALL, self.pid, forwarded)
             stopped = self._wait()
-            if stopped in (None, _BOUNDARY):
+            if stopped in (None, BOUNDARY):
                 return False
             forwarded = 0
-            if stopped == _CALL:
+            if stopped == CALL:
                 stops -= 1
             else:
                 forwarded = stopped or 0
@@ -70,7 +72,7 @@ class Tracer:
 
     def go_on(self) -> None:
         """Let it run on without stops."""
-        _ptrace(17, self.pid)
+        ptrace(17, self.pid)
 
     def kill(self) -> None:
         """Kill it where it is, and reap it."""
