@@ -126,3 +126,14 @@ def test_idle_ranks_are_measured(benchmarks: Path, monkeypatch: pytest.MonkeyPat
 
     found = said_by("idle_ranks.py", ["0.01", "--steady", "--work", "0.5"], "ranks")
     assert found["trials"] == 100 and 0.0 <= found["share"] < 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("limit", "code"), [("1e6", 0), ("1e-6", 1)])
+def test_another_commit_is_measured_in_an_environment_of_its_own(benchmarks: Path, limit: str, code: int) -> None:
+    done = run(benchmarks / "against.py", "HEAD", "--only", "import", "--repeats", "1", "--limit", limit)
+    assert done.returncode == code, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("| import l2l, ms ")]
+    mine, theirs, ratio = (float(cell) for cell in line.split("|")[2:5])
+    assert ratio == pytest.approx(mine / theirs, rel=0.02)
