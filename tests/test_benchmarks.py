@@ -134,6 +134,6 @@ def test_idle_ranks_are_measured(benchmarks: Path, monkeypatch: pytest.MonkeyPat
 def test_another_commit_is_measured_in_an_environment_of_its_own(benchmarks: Path, limit: str, code: int) -> None:
     done = run(benchmarks / "against.py", "HEAD", "--only", "import", "--repeats", "1", "--limit", limit)
     assert done.returncode == code, done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("| import l2l, ms ")]
-    mine, theirs, ratio = (float(cell) for cell in line.split("|")[2:5])
+    (line,) = [line for line in done.stdout.splitlines() if "| import l2l, ms " in line]
+    mine, theirs, ratio = (float(cell.replace(",", "")) for cell in line.split("|")[2:5])
     assert ratio == pytest.approx(mine / theirs, rel=0.02)
