@@ -68,7 +68,8 @@ def taken_folder(folder: Path) -> Iterator[None]:
         claim_folder(folder)
         yield
     except (UserError, KeyboardInterrupt):
-        if not marked and not holds_run(folder):
+        # Where something of ours had to stay, the mark says to the next leader whose it is.
+        if not marked and set(_foreign(folder)) <= {MARK}:
             unmark(folder)
         for one in made:
             with suppress(OSError):  # it holds something: a run, or what somebody else has put there meanwhile
