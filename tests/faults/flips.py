@@ -4,6 +4,7 @@
 """
 
 import argparse
+import faulthandler
 import os
 import random
 import shutil
@@ -250,6 +251,7 @@ def _in_child(does: Callable[[], str]) -> str:
     if pid == 0:
         os.close(reading)
         signal.alarm(_SECONDS_PER_READ)
+        faulthandler.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         warnings.simplefilter("ignore")
         try:

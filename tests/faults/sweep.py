@@ -5,6 +5,7 @@
 
 import argparse
 import errno
+import faulthandler
 import json
 import os
 import shutil
@@ -130,6 +131,7 @@ class Sweep:
     def _lead(self, generations: int) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # What HDF5 prints of the errors that it is given is no finding.
+        faulthandler.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         self._said.write_text(json.dumps(self._led(generations)))
 
