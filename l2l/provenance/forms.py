@@ -68,6 +68,10 @@ class Forms:
         self._open.add(id(value))
         try:
             return self._nested(value)
+        except NoForm:
+            raise
+        except Exception as error:  # an object of somebody else's may raise anything when it is looked at
+            raise NoForm(f"{_kind(value)} ({type(error).__name__})") from error
         finally:
             self._open.discard(id(value))
 
@@ -172,7 +176,7 @@ class Forms:
 
 def _kind(value: Any) -> str:
     cls = type(value)
-    if hasattr(value, "read") and hasattr(value, "close"):
+    if hasattr(cls, "read") and hasattr(cls, "close"):
         return "an open file"
     if isinstance(value, types.GeneratorType):
         return "a generator, which can be used once"

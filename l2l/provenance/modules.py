@@ -4,6 +4,7 @@ import linecache
 import os
 import sys
 import sysconfig
+import tokenize
 import types
 from collections.abc import Iterator, Mapping
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -78,8 +79,9 @@ def text_of(file: str) -> Text | None:
     path = Path(file)
     if path.suffix == ".py" and path.is_file():
         try:
-            return read(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
+            with tokenize.open(file) as source:  # in the encoding that the file declares
+                return read(source.read())
+        except (OSError, SyntaxError, UnicodeDecodeError):
             return None
     lines = linecache.getlines(file)
     return read("".join(lines)) if lines else None

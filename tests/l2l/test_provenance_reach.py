@@ -390,6 +390,21 @@ def test_what_cannot_be_followed_is_said(project: Project, value: str) -> None:
     assert len(found.notes) == 1 and "model.py" in found.notes[0]
 
 
+def test_values_that_raise_when_they_are_looked_at_are_said(project: Project) -> None:
+    text = "class Odd(dict):\n    def items(self):\n        raise RuntimeError('odd')\nODD = Odd()\n"
+    project.write(model("ODD", text))
+    assert any("ODD" in note for note in project.fingerprint().notes)
+
+
+def test_the_encoding_that_a_file_declares_counts(project: Project) -> None:
+    project.write(model("UNIT", "UNIT = 'µ'\n"))
+    before = project.fingerprint()
+    text = (project.folder / "model.py").read_text()
+    (project.folder / "model.py").write_bytes(b"# coding: latin-1\n" + text.encode("latin-1"))
+    after = project.fingerprint()
+    assert after.differences(before.parts) == [] and "µ" in after.sources["model.py"]
+
+
 def test_installed_packages_are_named_with_their_versions_and_not_followed(project: Project) -> None:
     project.write(model("np.sin(yaml.safe_load('1'))", "import numpy as np\nimport yaml\nimport math\n"))
     found = project.fingerprint()
