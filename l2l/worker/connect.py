@@ -21,7 +21,7 @@ from l2l.worker.temporary import boot, identity, socket_place
 
 _UNIX = "unix:"
 _CONNECT = 10.0
-_SILENCE = 5.0
+_SILENCE = 10.0
 """Seconds that the first one at an address has to answer; twice as long each time that all have been tried."""
 _LONGEST_SILENCE = 600.0
 _CROWDED = 120.0

@@ -19,7 +19,7 @@ _STRANGERS = 1 << 14
 """Clients that may be about to prove themselves at once, and no more than take half of the files that may be open."""
 _AT_ONCE = 16
 """Clients that are let in before the leader looks after its workers again."""
-_SHARE = 0.2
+_SHARE = 0.3
 """Of the leader's time, what those may take who then do not prove themselves."""
 _ALLOWANCE = 0.05
 """Seconds that they may take at once, before their share counts."""
