@@ -35,11 +35,13 @@ def carry_out(
     folder = experiment.directory
     objectives = [one.name for one in experiment.optimizee.objectives]
     begins = False
+    over = False
     try:
         with watching(objectives) as watch:
 
             def told(progress: "Progress") -> None:
-                nonlocal begins
+                nonlocal begins, over
+                over = progress.state == "finished"
                 if not begins:  # the folder is ours, and holds no other experiment
                     begins = True
                     _say(f"{'going on in' if begun(folder) else 'new run in'} {shown(folder)}")
@@ -51,8 +53,10 @@ def carry_out(
     except ChangedOptimizee as error:
         raise retold(error, command) from None
     except KeyboardInterrupt as interrupt:
-        _stopped(folder, f"stopped by {str(interrupt) or 'Ctrl-C'}")
-        return STOPPED
+        if not over:
+            _stopped(folder, f"stopped by {str(interrupt) or 'Ctrl-C'}")
+            return STOPPED
+        trajectory = finished(folder)  # it came behind the end of the run, and interrupted nothing
     if not trajectory.finished:
         _stopped(folder, f"stopped: {trajectory.reason}")
         return STOPPED
@@ -62,6 +66,13 @@ def carry_out(
     with unheard(sys.stdout):
         say("\n".join(lines), flush=True)
     return FINISHED if trajectory.succeeded else FAILED
+
+
+def finished(folder: Path) -> "Trajectory":
+    """A run that is over."""
+    from l2l.trajectory import Trajectory
+
+    return Trajectory(folder)
 
 
 def retold(error: "ChangedOptimizee", command: str) -> "ChangedOptimizee":
