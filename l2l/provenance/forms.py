@@ -91,7 +91,9 @@ class Forms:
         plain = datetime.date | datetime.time | datetime.timedelta | datetime.tzinfo | decimal.Decimal
         if isinstance(value, plain | fractions.Fraction | range | re.Pattern | np.dtype | types.GenericAlias):
             return {f"${type(value).__name__}": repr(value)}
-        if isinstance(value, logging.Logger | typing.TypeVar) or typing.get_origin(value) is not None:
+        if isinstance(value, logging.Logger):  # named after its module, which is another one in the main script
+            return {"$logger": None}
+        if isinstance(value, typing.TypeVar) or typing.get_origin(value) is not None:
             return {"$named": str(getattr(value, "name", value))}
         return None
 

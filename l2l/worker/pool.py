@@ -208,7 +208,8 @@ class Pool(Feed):
         elif message.changed:
             raise ChangedOptimizee(
                 f"the optimizee is not the same in worker {worker.slot} as in this process; "
-                f"it differs in: {', '.join(message.changed)}"
+                f"it differs in: {', '.join(message.changed)}. Set values at the top level of their file, and "
+                "leave to setup() what each process is to find by itself"
             )
         elif message.wrong:
             raise UserError(message.message)

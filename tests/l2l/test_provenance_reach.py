@@ -458,7 +458,8 @@ def test_a_value_that_is_not_the_files_is_told_and_archived_as_it_is(project: Pr
 
 
 def test_a_fingerprint_is_the_same_in_every_process(project: Project) -> None:
-    project.write(model("sorted(NAMES), f(1.0)", "from helper import f\nNAMES = {'a', 'b', 'c', 'd'}\n") | HELPER)
+    text = "import logging\nfrom helper import f\nNAMES = {'a', 'b', 'c', 'd'}\nLOG = logging.getLogger(__name__)\n"
+    project.write(model("sorted(NAMES), f(1.0), LOG.info('a')", text) | HELPER)
     code = "import model; from l2l.provenance import fingerprint; print(fingerprint(model.model).digest)"
     digests = {
         subprocess.run(
