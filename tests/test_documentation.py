@@ -23,6 +23,7 @@ from l2l.cli.dispatch import COMMANDS, FAILED, FINISHED, INTERRUPTED, STOPPED, W
 from l2l.cli.parser import EXIT_CODES, Parser, build, parse
 from l2l.experiment.experiment import MAY_CHANGE
 from l2l.optimizees.features import FEATURES
+from l2l.plot import KINDS
 from l2l.plugin import describe_options
 
 MANUAL = Path(__file__).parent.parent / "docs"
@@ -327,6 +328,21 @@ def test_a_script_of_tvb_becomes_an_optimizee(tmp_path: Path, monkeypatch: pytes
     assert f"{float(first.rpartition(' ')[2]):.2f}" == re.search(r"The agreement is (\S+)\. At", text)[1]  # type: ignore[index]
     assert "finished: 1 generation" in others[0]
     assert re.search(r"\d+ passed", others[1])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_every_kind_of_picture_is_drawn_as_the_manual_says(tmp_path: Path) -> None:
+    page = MANUAL / "plots.md"
+    assert [row[0].strip("`") for row in table_of(page, "kind")] == list(KINDS)
+    commands = "".join(one.text for one in blocks_of(page, "sh"))
+    assert set(re.findall(r"^l2l plot runs/decay (\w+)", commands, re.MULTILINE)) == set(KINDS)
+    printed = "".join(walk(page, tmp_path))
+    for kind in KINDS:
+        assert re.search(rf"^{kind}: .*; in \S+$", printed, re.MULTILINE)
+    for figure in re.findall(r"images/plots-(\S+)\)", page.read_text()):
+        assert (tmp_path / figure).stat().st_size > 5000
+        assert (MANUAL / f"images/plots-{figure}").stat().st_size < 100_000
 
 
 # --- commands --------------------------------------------------------------------------------------------------------

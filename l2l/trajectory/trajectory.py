@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 from l2l.display.hints import typed
 from l2l.errors import NotFoundError, near
 from l2l.individual import Individual, fill_keys
+from l2l.ranking import pareto_front, ranking
 from l2l.schema import APPENDED, PENDING, height, taken
 from l2l.space import ParameterSpace
 from l2l.trajectory.snapshot import Snapshot
-from l2l.trajectory.solution import Solution, pareto_front, ranking
+from l2l.trajectory.solution import Solution
 from l2l.trajectory.table import Table, table_of
 from l2l.values import Evaluation, Objective, Observable, Status
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from l2l.plot import Plot
 
 _FEW = 200
 """Individuals that are read one by one rather than with all others."""
@@ -213,7 +216,12 @@ class Trajectory:
         Raises:
             NotFoundError: No individual has a fitness yet.
         """
-        return self._some(self._solutions(pareto_front(self._first_costs())))
+        return self._some(self._solutions(self.front_rows))
+
+    @cached_property
+    def front_rows(self) -> NDArray[np.int64]:
+        """The rows of `individuals` that make up the front; none where no individual has a fitness."""
+        return pareto_front(self._first_costs())
 
     def ranked(self, n: int = 10) -> list[Solution]:
         """The n best different individuals.
@@ -361,6 +369,17 @@ class Trajectory:
         from l2l.trajectory.frames import to_xarray
 
         return to_xarray(self)
+
+    @property
+    def plot(self) -> "Plot":
+        """Figures of the run, one method per kind: `trajectory.plot.convergence()`.
+
+        Raises:
+            MissingPart: From its methods, where matplotlib is not installed.
+        """
+        from l2l.plot import Plot
+
+        return Plot(self)
 
     def rerun(self, individual: int, trial: int = 0) -> Rerun:
         """An archived trial again, in this process and with nothing hidden.

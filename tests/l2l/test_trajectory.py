@@ -19,10 +19,10 @@ import l2l
 from l2l.archive import Archive
 from l2l.errors import NotFoundError, OptionError, StorageError
 from l2l.journal import Journal, read_journal, remove_journal
+from l2l.ranking import pareto_front, ranking
 from l2l.schema import Ragged
 from l2l.space import Categorical, ParameterSpace, Real
 from l2l.trajectory import Solution, Trajectory
-from l2l.trajectory.solution import pareto_front, ranking
 from l2l.values import Status
 from tests.l2l.events import Shape, assert_same_tables, events, lead, run_record, tables_of, write
 
