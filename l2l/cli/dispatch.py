@@ -11,7 +11,11 @@ from l2l.cli.parser import Command, WrongUsage, build, parse
 from l2l.display.output import Unwritable, complain, flush_output, silence, unheard
 from l2l.errors import L2LError, UserError, storage_error
 
-COMMANDS = ("run", "submit", "resume", "rerun", "status", "show", "plot", "export", "check", "repair", "list", "new")
+COMMANDS = (
+    *("run", "submit", "resume", "rerun"),
+    *("status", "watch", "show", "plot", "export"),
+    *("check", "repair", "list", "new"),
+)
 
 FINISHED, FAILED, WRONG, STOPPED = 0, 1, 2, 75
 INTERRUPTED = 130
