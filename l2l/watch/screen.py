@@ -1,6 +1,7 @@
 """Views of runs as lines of text: whole, shorter where there is no room, and one line per run."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -47,6 +48,9 @@ def screen(views: Sequence[View], width: int, height: int) -> list[Line]:
             lines = _arranged([_block(view, each, detail) for view in views], columns, each)
             if len(lines) <= height:
                 return lines
+    lines = _arranged([_short(view, width) for view in views], 1, width, apart=False)
+    if len(lines) <= height:
+        return lines
     lines = [Line(cut(summary(view), width), view.state) for view in views]
     if len(lines) > height:
         hidden = len(lines) - height + 1
@@ -54,12 +58,12 @@ def screen(views: Sequence[View], width: int, height: int) -> list[Line]:
     return lines
 
 
-def _arranged(blocks: list[list[Line]], columns: int, each: int) -> list[Line]:
+def _arranged(blocks: list[list[Line]], columns: int, each: int, *, apart: bool = True) -> list[Line]:
     """Blocks below and beside each other."""
     if columns == 1:
         lines: list[Line] = []
         for place, block in enumerate(blocks):
-            lines += [Line(""), *block] if place else block
+            lines += [Line(""), *block] if place and apart else block
         return lines
     lines = []
     for first in range(0, len(blocks), columns):
@@ -95,6 +99,13 @@ def _block(view: View, width: int, detail: int) -> list[Line]:
     return lines
 
 
+def _short(view: View, width: int) -> list[Line]:
+    """A run in as many lines as its summary needs."""
+    parts = summary(view).split(_GAP)
+    lines = _flow("", parts, width)
+    return [Line(lines[0], view.state), *(Line(f"  {line}"[:width], "") for line in lines[1:])]
+
+
 def _head(view: View) -> str:
     who = f": {view.why}" if view.state == "running" and view.why else ""
     return f"{view.name}  {view.state}{who}"
@@ -106,23 +117,24 @@ def _flow(label: str, parts: Sequence[str], width: int) -> list[str]:
     room = max(8, width - len(edge))
     lines = [""]
     for part in filter(None, parts):
-        pieces = [part[start : start + room] for start in range(0, len(part), room)]
-        for piece in pieces:
-            joined = f"{lines[-1]}{_GAP}{piece}" if lines[-1] else piece
-            if len(joined) <= room and piece is pieces[0]:
-                lines[-1] = joined
-            elif lines[-1]:
-                lines.append(piece)
-            else:
-                lines[-1] = piece
+        joined = f"{lines[-1]}{_GAP}{part}" if lines[-1] else part
+        if len(joined) <= room:
+            lines[-1] = joined
+            continue
+        broken = textwrap.wrap(part, room, break_on_hyphens=False)
+        lines = [*lines, *broken] if lines[-1] else broken
     return [cut((edge if not place else " " * len(edge)) + line, width) for place, line in enumerate(lines)]
+
+
+def _generations(view: View) -> str:
+    return "generation" if view.count == 1 and view.limit is None else "generations"
 
 
 def _generation(view: View, width: int) -> list[str]:
     """How far the run is."""
     whole = f"/{view.limit}" if view.limit is not None else ""
     if view.state != "running" or not view.total:
-        return [cut(f"{'done':<{_LABEL}}{view.count}{whole} generations", width)]
+        return [cut(f"{'done':<{_LABEL}}{view.count}{whole} {_generations(view)}", width)]
     text = f"{view.count + 1}{whole}" if view.limit is None or view.count < view.limit else f"{view.count}{whole}"
     parts = [text, f"{view.done}/{view.total} trials"]
     free = min(30, width - _LABEL - len(_GAP.join(parts)) - len(_GAP))
@@ -136,7 +148,7 @@ def _objective(view: View, place: int, objective: Objective, width: int, detail:
     unit = f" {objective.unit}" if objective.unit else ""
     best = view.best[place]
     front = f"{_GAP}front of {view.front}" if view.front and not place else ""
-    value = f"{cell(best)}{unit}" if not math.isnan(best) else "none valid yet" if view.trials else "-"
+    value = f"{cell(best)}{unit}" if not math.isnan(best) else "none valid yet" if view.count else "-"
     sense = "highest" if objective.maximize else "lowest"
     lines = [cut(one_line(f"{objective.name} {value}{' (' + sense + ')' if detail > 1 else ''}{front}"), width)]
     rows = [
@@ -207,10 +219,10 @@ def summary(view: View) -> str:
     parts = [
         view.name,
         view.state,
-        f"generation {view.count + 1}{whole}" if runs and view.total else f"{view.count} generations",
+        f"generation {view.count + 1}{whole}" if runs and view.total else f"{view.count} {_generations(view)}",
         f"{view.done}/{view.total}" if runs and view.total else "",
         f"{view.trials:,} trials",
-        f"best {', '.join(best)}" if not all(map(math.isnan, view.best)) else "none valid yet" if view.trials else "",
+        f"best {', '.join(best)}" if not all(map(math.isnan, view.best)) else "none valid yet" if view.count else "",
         f"front of {view.front}" if view.front else "",
         f"{view.failed:,} failed" if view.failed else "",
         f"{view.cached:,} cached" if view.cached else "",

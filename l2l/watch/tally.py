@@ -1,6 +1,7 @@
 """What the records of a run come to: counts, generations, causes of failures, how busy the workers are."""
 
 import math
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _RECENT = 4096
 """Trials by which workers are judged: enough for minutes, few enough to be sorted at each look."""
 _MANY = 512
 """Records that are held before they are counted."""
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
 _BRIEFLY = 0.01
 """Share of the time; as many workers as ran trials at once for less are no workers: clocks are not that exact."""
 
@@ -286,8 +288,10 @@ class Tally:
 
     def failure(self, status: int, message: str, trial: tuple[int, int]) -> None:
         """Count a failure under its cause, which becomes the newest one."""
-        key = status, message.partition("\n")[0]
-        cause = self.causes.pop(key, None) or Cause(Status(status), key[1], 0, trial)
+        first = message.partition("\n")[0]
+        key = status, _NUMBER.sub("0", first)  # else each trial that names its number, place or value is a cause
+        cause = self.causes.pop(key, None) or Cause(Status(status), first, 0, trial)
+        cause.message = first
         cause.count += 1
         cause.trial = trial
         self.causes[key] = cause
