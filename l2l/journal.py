@@ -27,12 +27,10 @@ from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 
-from l2l.errors import Damaged, OtherFormat, StorageError, storage_error
+from l2l.errors import Damaged, StorageError, storage_error
 from l2l.files import open_regular, sync_folder
 
 MAGIC = b"l2ljrnl2"
-"""With what each file begins; its last letter is the version of the format."""
-_VERSION = int(MAGIC[-1:])
 _OPEN, _FOLLOWED = bytes(8), b"followed"
 _CHAIN = struct.Struct("<16sIIQI")
 _CHECK = struct.Struct("<I")
@@ -72,10 +70,6 @@ class Record(NamedTuple):
     position: Position
     kind: str
     data: dict[str, Any]
-
-
-Wanted = Mapping[str, tuple[str, ...]]
-"""Kind of record → the entries that are made of it, which are plain or arrays; other kinds are read whole."""
 
 
 class _Header(NamedTuple):
@@ -328,13 +322,8 @@ def _little(dtype: np.dtype[Any], kind: str) -> str:
     return _LITTLE.setdefault(dtype, dtype.newbyteorder("<").str)
 
 
-def decode(payload: bytes, wanted: Wanted | None = None) -> tuple[str, dict[str, Any]]:
-    """Kind and data of a record's payload; its arrays are read-only views of it.
-
-    Args:
-        payload: Of the record.
-        wanted: As of `read_journal`.
-    """
+def decode(payload: bytes) -> tuple[str, dict[str, Any]]:
+    """Kind and data of a record's payload; its arrays are read-only views of it."""
     (length,) = _HEADER.unpack_from(payload)
     body = _HEADER.size + length
 
@@ -342,45 +331,23 @@ def decode(payload: bytes, wanted: Wanted | None = None) -> tuple[str, dict[str,
         if _ARRAY not in mapping:
             return mapping
         name, shape, offset = mapping[_ARRAY]
-        dtype = _DTYPES.get(name) or _dtype(name)
-        if offset < 0 or any(size < 0 for size in shape):
+        dtype = np.dtype(name)
+        if dtype.kind not in "biufc" or dtype.subdtype is not None or offset < 0 or any(size < 0 for size in shape):
             raise ValueError(f"expected a numeric array, got {name!r} of shape {shape} at {offset}")
-        array = np.frombuffer(payload, dtype, math.prod(shape), body + offset)
-        return array if len(shape) == 1 else array.reshape(shape)
+        return np.frombuffer(payload, dtype, math.prod(shape), body + offset).reshape(shape)
 
-    header = str(payload[_HEADER.size : body], "utf-8")  # json would look first which encoding bytes have
-    names = wanted.get(header[2 : header.index('"', 2)]) if wanted else None
-    kind, data = json.loads(header, object_hook=revive if names is None else None)
+    kind, data = json.loads(payload[_HEADER.size : body], object_hook=revive)
     if not isinstance(kind, str) or not isinstance(data, dict):
         raise ValueError("expected a kind and its data")
-    if names is not None:
-        said = {name: data[name] for name in names}
-        data = {name: revive(one) if isinstance(one, dict) else one for name, one in said.items()}
     return kind, data
 
 
-_DTYPES: dict[str, np.dtype[Any]] = {}
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    """The numeric type of a name in files.
-
-    Raises:
-        ValueError: It is another one.
-    """
-    dtype = np.dtype(name)
-    if dtype.kind not in "biufc" or dtype.subdtype is not None:
-        raise ValueError(f"expected a numeric array, got {name!r}")
-    return _DTYPES.setdefault(name, dtype)
-
-
-def read_journal(folder: Path, after: Position | None = None, wanted: Wanted | None = None) -> Iterator[Record]:
+def read_journal(folder: Path, after: Position | None = None) -> Iterator[Record]:
     """The records of a journal in order; at any time, also while they are being written.
 
     Args:
         folder: Of the journal; one that does not exist has no records.
         after: Where a record ended: only what follows; None for all.
-        wanted: What is made of records; None for all of them, whole.
 
     Raises:
         StorageError: A file cannot be read, is missing or is damaged; names the file and the place.
@@ -390,7 +357,7 @@ def read_journal(folder: Path, after: Position | None = None, wanted: Wanted | N
     while True:
         seen = _signature(folder)
         try:
-            for record in _records(folder, position, wanted):
+            for record in _records(folder, position):
                 position, tries = record.position, 0
                 yield record
         except Damaged:
@@ -415,7 +382,7 @@ def identity(folder: Path) -> str:
     return chain[0].header.journal.hex() if chain else ""
 
 
-def _records(folder: Path, after: Position | None, wanted: Wanted | None) -> Iterator[Record]:
+def _records(folder: Path, after: Position | None) -> Iterator[Record]:
     chain = _chain(folder)
     if after is not None and chain and after.file not in [one.header.number for one in chain]:
         raise Damaged(file_of(folder, after.file), "the file is missing, although records of it are archived")
@@ -428,21 +395,21 @@ def _records(folder: Path, after: Position | None, wanted: Wanted | None) -> Ite
         try:
             with one.path.open("rb") as file:
                 for end, payload in _payloads(file, one, start):
-                    yield Record(Position(number, end), *_decoded(payload, one.path, end, wanted))
+                    yield Record(Position(number, end), *_decoded(payload, one.path, end))
         except FileNotFoundError:
             return  # the run was finished in the meantime
         except OSError as error:
             raise storage_error(one.path, "read", error) from None
 
 
-def _decoded(payload: bytes, path: Path, end: int, wanted: Wanted | None = None) -> tuple[str, dict[str, Any]]:
+def _decoded(payload: bytes, path: Path, end: int) -> tuple[str, dict[str, Any]]:
     """Kind and data of a record whose checksum is right.
 
     Raises:
         Damaged: It says nothing that l2l would have written.
     """
     try:
-        kind, data = decode(payload, wanted)
+        kind, data = decode(payload)
     except (ValueError, TypeError, LookupError, RecursionError, MemoryError, struct.error) as error:
         raise Damaged(path, f"a record that does not read ({error})", end - len(payload) - _FRAME.size) from None
     return kind, data
@@ -535,21 +502,7 @@ def _header(path: Path) -> tuple[_Header, bool]:
         if _CHECK.pack(header.checksum) == raw[-_CHECK.size :]:
             return header, mark == _FOLLOWED
     what = "the file is empty" if not raw else "its beginning is not that of a file of a journal"
-    if _of_other_version(raw):
-        raise OtherFormat(path, _VERSION, int(raw[len(MAGIC) - 1 : len(MAGIC)]))
     raise Damaged(path, what, 0)
-
-
-def _of_other_version(raw: bytes) -> bool:
-    """Whether a file's beginning is whole, and that of another version of the format."""
-    version = raw[len(MAGIC) - 1 : len(MAGIC)]
-    if not raw.startswith(MAGIC[:-1]) or version not in b"123456789" or not version or raw.startswith(MAGIC):
-        return False
-    chained = raw[len(MAGIC) + len(_OPEN) : START - _CHECK.size]
-    if len(raw) < START:
-        return True
-    # A header of ours of which the version alone is damaged still has our checksum.
-    return _CHECK.pack(_Header(*_CHAIN.unpack(chained)).checksum) != raw[-_CHECK.size :]
 
 
 def _check_link(path: Path, header: _Header, before: _File | None) -> None:
@@ -702,13 +655,10 @@ def _salvaged_files(folder: Path, name: bytes) -> tuple[bytes, dict[int, tuple[P
     read: dict[Path, _Header] = {}
     followed: set[int] = set()
     unknown: dict[int, Path] = {}
-    foreign: list[Lost] = []
     for number, path in files(folder).items():
         try:
             read[path], is_followed = _header(path)
             followed |= {read[path].number} if is_followed else set()
-        except OtherFormat as error:
-            foreign.append(Lost(path, 0, path.stat().st_size, f"it has version {error.got} of the format"))
         except Damaged:
             unknown[number] = path
         except OSError as error:
@@ -717,6 +667,7 @@ def _salvaged_files(folder: Path, name: bytes) -> tuple[bytes, dict[int, tuple[P
     own = name or max(names, key=names.count, default=b"")
     headers: dict[int, _Header] = {}
     found: dict[int, tuple[Path, int | None]] = {}
+    foreign: list[Lost] = []
     for path, header in read.items():
         if header.journal != own:
             foreign.append(Lost(path, 0, path.stat().st_size, "it belongs to another journal"))

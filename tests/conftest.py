@@ -9,7 +9,8 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
-from tests.mpich import mpich  # noqa: F401 - fixtures for all
+from tests.chromium import browser  # noqa: F401 - fixtures for all
+from tests.mpich import mpich  # noqa: F401
 from tests.slurm import cluster, slurm  # noqa: F401
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

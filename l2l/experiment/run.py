@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.copies import no_copies
 from l2l.display.hints import typed
 from l2l.errors import ContractError, TrialFailed
 from l2l.experiment.alike import told
@@ -102,8 +101,7 @@ class Run:
             ahead: So many go out before the others are prepared, where handing out notes nothing: what comes of them
                 is noted behind all that was asked.
         """
-        with no_copies():
-            individuals = list(self.optimizer.ask(n))
+        individuals = list(self.optimizer.ask(n))
         if not individuals:
             return []
         first = self.tally.told + len(self.pending)
@@ -199,8 +197,7 @@ class Run:
         self.events += 1
         individuals = {number: pending.individuals[number] for number in numbers}
         costs = scores.costs if scores.costs.shape[1] > 1 else scores.costs[:, 0]
-        with no_copies():
-            self.optimizer.tell(list(individuals.values()), costs, scores.results)
+        self.optimizer.tell(list(individuals.values()), costs, scores.results)
         before = self.tally.best_number
         improved = self.tally.tell(individuals, scores.costs, scores.fitness)
         if self.plan.keep == "best" and scores.costs.shape[1] == 1:

@@ -11,8 +11,7 @@ from l2l.space import Parameter, ParameterSpace
 from l2l.values import Objective, Observable, Status
 
 FORMAT = "l2l-trajectory"
-VERSION = 2
-"""Of the archive's format; archives of another version are refused."""
+VERSION = 1
 """Of the format; a reader refuses a larger one."""
 
 APPENDED = ("generations", "individuals", "trials", "failures")
