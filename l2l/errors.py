@@ -208,7 +208,21 @@ def text_of(thing: object, most: int = LONGEST_TEXT) -> str:
         # a plain string even of a subclass; lone surrogates, which no file takes, as their numbers
         return str.encode(cut, "utf-8", "backslashreplace").decode()
     except BaseException:  # noqa: BLE001 - a model's object may raise SystemExit where it is only looked at
-        return f"an object of type {type(thing).__name__} without a text"
+        return f"an object of type {type_name(thing)} without a text"
+
+
+def type_name(thing: object) -> str:
+    """The name of an object's class, whatever its metaclass makes of it.
+
+    Example:
+        >>> type_name(3)
+        'int'
+    """
+    name: str = _NAME.__get__(type(thing))
+    return str.__str__(name)
+
+
+_NAME = type.__dict__["__name__"]
 
 
 def near(name: str, known: Iterable[str], what: str = "name") -> str:

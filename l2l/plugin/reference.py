@@ -177,7 +177,7 @@ def _imported(name: str) -> types.ModuleType:
 
 
 def module_of_file(path: Path) -> types.ModuleType:
-    """The module that a Python file defines, run once a process; its folder joins Python's path as for a script.
+    """The module that a Python file defines, run once per process; what stands beside it can be imported.
 
     Raises:
         NotFoundError: There is no such file.
@@ -197,9 +197,7 @@ def module_of_file(path: Path) -> types.ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    _let_find(str(path.parent))
     sys.modules[name] = module
     _make_known(name, path)
     try:
@@ -209,6 +207,27 @@ def module_of_file(path: Path) -> types.ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _let_find(folder: str) -> None:
+    """Let modules of a folder be found before installed ones, and those of folders that came so earlier behind them.
+
+    Python's standard library comes first, since it is imported by everything that runs later in this process: a model
+    with a file `random.py` beside it must not change what others compute.
+    """
+    library = Path(os.__file__).parent
+    standard = [at for at, entry in enumerate(sys.path) if Path(entry) in (library, library / "lib-dynload")]
+    behind = max(standard, default=-1) + 1
+    if folder in sys.path[:behind]:  # the user has put it there, or Python has, since the script stands in it
+        return
+    earlier = [one for one in sys.path[behind:] if one in _FOUND_IN and one != folder]
+    others = [one for one in sys.path[behind:] if one not in _FOUND_IN and one != folder]
+    sys.path[behind:] = [folder, *others, *earlier]
+    _FOUND_IN[folder] = None
+
+
+_FOUND_IN: dict[str, None] = {}
+"""Folders that stand in Python's path for the sake of files that were loaded from them."""
 
 
 def _make_known(name: str, path: Path) -> None:

@@ -1,16 +1,21 @@
 """Values as plain data that is the same in every process, as far as they have such a form."""
 
+import builtins
 import dataclasses
 import datetime
 import decimal
 import enum
 import fractions
+import gc
 import json
 import logging
 import os
 import re
+import sys
+import threading
 import types
 import typing
+import warnings
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path, PurePath
@@ -22,6 +27,8 @@ from l2l.plugin import Plugin
 from l2l.space import ParameterSpace
 from l2l.space.parameter import Parameter
 
+_KEEPERS = (sys, os, builtins, gc, logging, threading, warnings)
+"""Modules of Python whose lists and mappings (`sys.modules`, `os.environ`) are the process's and no model's."""
 _DEEPEST = 60
 """Containers within containers; deeper ones are taken for values without a plain form."""
 
@@ -52,6 +59,12 @@ class Forms:
         self._is_users = is_users
         self._homes = homes
         self._open: set[int] = set()
+        self._of_process = {
+            id(value): f"{module.__name__}.{name}"
+            for module in reversed(_KEEPERS)
+            for name, value in vars(module).items()
+            if isinstance(value, list | set | Mapping) and not name.startswith("__")
+        }
 
     def of(self, value: Any) -> Any:
         """The form of a value.
@@ -129,6 +142,8 @@ class Forms:
 
     def _container(self, value: Any) -> Any:
         """The form of what holds other values, and may be changed by whoever has it."""
+        if (kept := self._kept_by_python(value)) is not None:
+            return kept
         if isinstance(value, np.ndarray):
             return self._array(value)
         if isinstance(value, slice):
@@ -144,6 +159,15 @@ class Forms:
         if isinstance(value, list | tuple) or type(value).__name__ == "deque":
             return {f"${type(value).__name__}": [self.of(one) for one in value]}
         return None
+
+    def _kept_by_python(self, value: Any) -> Any:
+        """The form of what belongs to the process or to a module: its name, since what is in it is not the model's."""
+        if type(value) is dict and isinstance(name := value.get("__name__"), str):
+            module = sys.modules.get(name)
+            if isinstance(module, types.ModuleType) and vars(module) is value:
+                return {"$names": self._code(module)}
+        name = self._of_process.get(id(value))
+        return None if name is None else {"$named": name}
 
     def _foreign(self, value: Any) -> bool:
         """Whether it is a mapping of somebody else's, which may be anything."""

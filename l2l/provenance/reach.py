@@ -75,7 +75,7 @@ class Reached:
         packages: Installed packages whose names the model uses.
         stale: What differs between a file and what was made of it in this process, in whole sentences.
         altered: Label → values that differ from the literals in its source.
-        carried: Parts that stand in the main module, or in one loaded from a file.
+        carried: Parts that stand in the main module, in one loaded from a file, or within a function.
     """
 
     parts: dict[str, Part] = field(default_factory=dict)
@@ -183,7 +183,8 @@ class Walk:
         if thing is not None:
             self._names[id(thing)] = name
             self._kept.append(thing)
-        if place.name == "__main__" or place.name.startswith(FILE_MODULE):
+        within = "<locals>" in str(getattr(thing, "__qualname__", ""))  # of a function, where nobody finds it by name
+        if within or place.name == "__main__" or place.name.startswith(FILE_MODULE):
             self.found.carried.add(name)
         return name
 
@@ -198,6 +199,8 @@ class Walk:
         if isinstance(thing, types.ModuleType):
             place = Place(vars(thing), thing.__name__, getattr(thing, "__file__", None))
             self._whole(place)
+            if self.is_users(place):  # its name may tell where the project stands
+                return {"$module": self._labels.of(place)}
             return {"$module": thing.__name__.rpartition(".")[2]}
         if isinstance(thing, types.FunctionType):
             return self._function(thing)

@@ -61,7 +61,9 @@ class Specification:
         """
         here = fingerprint(built)
         now = self.compared(here)
-        names = [name for name in sorted({*parts, *now}) if parts.get(name) != now.get(name)]
+        # What came by value is counted here too, since a copy of a class no longer says that it stood in a function.
+        compared = {*parts, *now} if self.reference is not None else {*parts}
+        names = [name for name in sorted(compared) if parts.get(name) != now.get(name)]
         shown = {name: here.texts.get(name, "").strip() for name in names if name.startswith("constant ")}
         return [f"{name} (there: {shown[name]})" if shown.get(name) else name for name in names]
 

@@ -386,6 +386,14 @@ class LauncherContract:
         for trial in trials:
             assert_same(found[trial.id], evaluate(Misbehaving(), trial))
 
+    def test_a_process_that_a_thread_keeps_alive_is_renewed(self, tmp_path: Path) -> None:
+        """A model's thread that never ends does not keep the next trials waiting for ever."""
+        self._needs("crash")
+        trials = trials_of(["keeps a thread", "well", "well"])
+        found = self._run(trials, tmp_path, Resources(renew_after=1), Misbehaving())
+        assert {one.status for one in found.values()} == {Status.OK}
+        assert len({one.process for one in found.values()}) == 3
+
     def test_collect_returns_in_time(self, tmp_path: Path) -> None:
         """While a trial goes on."""
         self._needs("crash")

@@ -2,12 +2,14 @@
 
 import contextlib
 import ctypes
+import importlib.util
 import inspect
 import os
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -38,7 +40,10 @@ STATUSES = {
     "wrong name": Status.INVALID,
     "gives an error as reason": Status.INVALID,
     "gives a list as reason": Status.INVALID,
+    "gives no reason": Status.INVALID,
+    "is no number when asked": Status.INVALID,
     "says nothing": Status.FAILED,
+    "hides what it is": Status.FAILED,
     "says too much": Status.FAILED,
     "leaves no room": Status.FAILED,
     "forks": Status.OK,
@@ -59,6 +64,8 @@ TAMPERINGS = {
     "removes modules": Status.OK,
     "opens no more files": Status.OK,
     "interrupts": Status.FAILED,
+    "forbids files": Status.OK,
+    "removes importers": Status.OK,
 }
 """What a trial does to its process, which the launcher and the trials after it must not feel → what its status is."""
 
@@ -81,6 +88,7 @@ class Misbehaving(Optimizee):
             "scribbles",
             "leaves memory",
             "daemonizes a hog",
+            "keeps a thread",
         ),
     )
     objectives = (Minimize("error"), Maximize("rate", unit="spikes/s"))
@@ -169,6 +177,32 @@ class _Mute(Exception):
         raise SystemExit(3)
 
 
+class _Nameless(type):
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        raise RuntimeError("no name")
+
+
+class _Hidden(Exception, metaclass=_Nameless):
+    """An error that raises wherever it is looked at."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise RuntimeError("no class")
+
+
+class _NoReason(Invalid):
+    """One whose author forgot to call the class that it extends."""
+
+    def __init__(self) -> None:
+        pass
+
+
+class _NoNumber(float):
+    def __float__(self) -> float:
+        raise SystemExit(3)
+
+
 class _BrokenStream:
     def write(self, text: str) -> int:
         """Raise."""
@@ -202,6 +236,16 @@ def _replace_functions() -> None:
     setattr(time, "time", lambda: "noon")  # noqa: B010 - its type is the point
 
 
+def _forbid_files() -> None:
+    """Let nothing be opened any more, which only the end of the process undoes."""
+
+    def forbid(event: str, arguments: object) -> None:
+        if event == "open":
+            raise RuntimeError("no files")
+
+    sys.addaudithook(forbid)
+
+
 def _leave_no_room() -> None:
     sys.setrecursionlimit(len(inspect.stack()) + 6)
     raise RuntimeError("no room")
@@ -228,8 +272,11 @@ def _daemonize_a_hog() -> None:
 
 
 def _write_a_file() -> None:
+    """Do what earlier trials may have made impossible: open a file, and find a module."""
     with tempfile.TemporaryFile() as file:
         file.write(b"x")
+    if importlib.util.find_spec("cmd") is None:
+        raise ImportError("the standard library is gone")
 
 
 def _hang_as_the_copy_returns() -> None:
@@ -248,9 +295,12 @@ _DEEDS: dict[str, Callable[[], Any]] = {
     "closes its stream and raises": _close_stream,
     "breaks its stream and raises": _break_stream,
     "replaces functions": _replace_functions,
-    "removes modules": lambda: sys.modules.clear(),  # noqa: PLW0108 - the function alone would hold all modules
+    "removes modules": sys.modules.clear,
     "opens no more files": _open_no_more,
     "interrupts": lambda: _raise_what(KeyboardInterrupt()),
+    "forbids files": _forbid_files,
+    "removes importers": sys.meta_path.clear,
+    "keeps a thread": lambda: threading.Thread(target=time.sleep, args=(600,)).start(),
 }
 """What is done before all goes well, if it comes back."""
 
@@ -270,6 +320,9 @@ _MISDEEDS: dict[str, Callable[[], Any]] = {
     "wrong name": lambda: Outcome((1.0, 2.0), {**_GOOD, "twise": 1.0}),
     "gives an error as reason": lambda: _give(ValueError("diverged")),
     "gives a list as reason": lambda: _give(["silent", 3]),
+    "gives no reason": lambda: _raise_what(_NoReason()),
+    "is no number when asked": lambda: Outcome((1.0, _NoNumber(1.0)), _GOOD),
+    "hides what it is": lambda: _raise_what(_Hidden()),
     "says nothing": lambda: _raise_what(_Mute()),
     "says too much": lambda: _raise_what(ValueError("x" * 20_000_000 + "\udcff")),
     "leaves no room": _leave_no_room,

@@ -16,6 +16,8 @@ import signal
 import struct
 import sys
 import time
+import warnings
+from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +26,10 @@ import numpy as np
 
 _LIMITS = ("AS", "DATA", "STACK", "NOFILE", "FSIZE", "NPROC", "CPU")
 _SIGNALS = (signal.SIGALRM, signal.SIGPIPE, signal.SIGCHLD, signal.SIGSEGV, signal.SIGABRT)
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_IMPORTERS = (BuiltinImporter, FrozenImporter, PathFinder)
+_ALL_WARNINGS = (None, Warning, None)
+"""Message, category and module of a filter for all of them; libraries add filters for their own."""
 _MODULES: tuple[ModuleType, ...] = (builtins, io, math, np, os, pickle, struct, time)
 
 
@@ -42,7 +48,10 @@ class Condition:
 
     def altered(self) -> str:
         """What is no longer as it was, in a word; "" where nothing has changed."""
-        now = _system()
+        try:
+            now = _system()
+        except BaseException:  # noqa: BLE001 - it was altered so far that it cannot be looked at
+            return "the interpreter"
         for what, before in self._system.items():
             if now.get(what) != before:
                 return what
@@ -67,6 +76,12 @@ def _system() -> dict[str, Any]:
         "the environment": dict(os.environ),
         "the current folder": None,
         "umask": _umask(),
+        "the blocked signals": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        "a timer": [signal.getitimer(which)[0] > 0 for which in _TIMERS],
+        "a trace function": [sys.gettrace(), sys.getprofile()],
+        "importers": [one in sys.meta_path for one in _IMPORTERS],
+        "numpy's handling of errors": np.geterr(),
+        "what warnings do": next((one[0] for one in warnings.filters if one[1:4] == _ALL_WARNINGS), ""),
     }
     with contextlib.suppress(OSError):  # it was removed
         found["the current folder"] = str(Path.cwd())

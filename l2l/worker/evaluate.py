@@ -10,7 +10,8 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from os import getpid
+from os import close, getpid, read  # bound here: a model may replace them where they stand
+from os import open as open_file
 from pathlib import Path
 from sys import setrecursionlimit
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.copies import end_copy
-from l2l.errors import Invalid, near, text_of
+from l2l.errors import Invalid, near, text_of, type_name
 from l2l.optimizee import Optimizee, as_outcome
 from l2l.values import Evaluation, Failure, Outcome, Status, Trial
 from l2l.worker.channel import LARGEST_RESULT
@@ -116,7 +117,7 @@ class Evaluator:
             returned = self._simulate(trial.individual, trial)
         except BaseException as error:
             end_copy(self._pid)
-            if isinstance(error, self._passed_on):
+            if issubclass(type(error), self._passed_on):
                 raise
             return self.failed(error)
         if getpid() != self._pid:
@@ -139,7 +140,7 @@ class Evaluator:
                 raise ValueError(f"simulate_batch: expected {len(trials)} outcomes, got {len(outcomes)}")
         except BaseException as error:
             end_copy(self._pid)
-            if isinstance(error, self._passed_on):
+            if issubclass(type(error), self._passed_on):
                 raise
             return [self.failed(error)] if len(trials) == 1 else None
         end_copy(self._pid)
@@ -148,9 +149,10 @@ class Evaluator:
     def failed(self, error: BaseException) -> Result:
         """The result of a simulation that raised."""
         setrecursionlimit(self._recursion)  # a model that lowered it left us no room
-        if isinstance(error, Invalid):
-            return self._without(Status.INVALID, Failure(text_of(error.reason)))
-        if isinstance(error, MemoryError):
+        kind = type(error)  # not isinstance, which asks the object for its class: a model's own may raise there
+        if issubclass(kind, Invalid):
+            return self._without(Status.INVALID, _reason(error))
+        if issubclass(kind, MemoryError):
             return self.out_of_memory(failure_of(error))
         return self._without(Status.FAILED, failure_of(error))
 
@@ -174,7 +176,7 @@ class Evaluator:
         except MemoryError as error:
             return self.out_of_memory(failure_of(error))
         except BaseException as error:
-            if isinstance(error, self._passed_on):
+            if issubclass(type(error), self._passed_on):
                 raise
             return self._without(Status.INVALID, failure_of(error))
 
@@ -249,9 +251,17 @@ def _shown(value: Any) -> str:
     return shown if isinstance(value, int | float | str | tuple | list | dict | None) else f"{shown} ({kind})"
 
 
+def _reason(error: Any) -> Failure:
+    """Why a result has no meaning, as the model says it."""
+    try:
+        return Failure(text_of(error.reason))
+    except BaseException:  # noqa: BLE001 - a subclass of the model's has no reason, or raises where it is looked at
+        return failure_of(error)
+
+
 def failure_of(error: BaseException) -> Failure:
     """The failure that an exception is: `Type: text`, and the traceback from the model's own frames on."""
-    kind = text_of(type(error).__name__, 200)
+    kind = text_of(type_name(error), 200)
     try:
         report = traceback.TracebackException.from_exception(error)
         while report.stack and report.stack[0].filename.startswith(_OURS):
@@ -280,12 +290,12 @@ def peak_memory() -> int:
 def _own_peak() -> int | None:
     """As Linux counts it from the start of the program; `getrusage` begins with the size of the process's parent."""
     try:
-        descriptor = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)  # a third of what a Path takes
+        descriptor = open_file("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)  # a third of what a Path takes
         try:
-            status = os.read(descriptor, 1 << 14)
+            status = read(descriptor, 1 << 14)
         finally:
-            os.close(descriptor)
+            close(descriptor)
         start = status.index(b"VmHWM:") + 6
         return int(status[start : status.index(b"kB", start)]) * 1024
-    except (OSError, ValueError):
+    except Exception:  # noqa: BLE001 - a model's audit hook may raise anything where a file is opened
         return None

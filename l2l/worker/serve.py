@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from faulthandler import dump_traceback_later
 from os import SEEK_CUR, getpid, lseek
 from pathlib import Path
 from pickle import dumps
@@ -32,6 +33,8 @@ from l2l.worker.protect import at_fork_close, private, protect
 
 _MEASURED = 5e-2
 """Seconds after which the memory is worth looking at again, which takes as long as all else between two trials."""
+_FAREWELL = 5.0
+"""Seconds in which a process ends that evaluates no more. A leader that is in a hurry ends it sooner."""
 _UNREAPED = 64
 """Ended programs after which a worker leaves: those whose parents ended stay its children, and the system has room for
 so many processes only. It cannot reap them itself, since a model may wait for the others."""
@@ -117,7 +120,21 @@ def main(arguments: Sequence[str]) -> None:
         with contextlib.suppress(BrokenPipeError):  # the leader is gone
             _serve(messages, writing, framing, board, log)
     finally:
+        _end_soon(log)
         end_descendants(getpid())
+
+
+def _end_soon(log: int) -> None:
+    """See that this process ends, whatever keeps it: its leader waits for its end before it sends another one.
+
+    Threads that a model has started, its `teardown` and functions that it wants called at the exit may never end. They
+    are stopped by a thread that needs nothing of Python's, and the log says where they were.
+
+    Args:
+        log: The descriptor of the log.
+    """
+    with contextlib.suppress(Exception):  # the system starts no thread any more
+        dump_traceback_later(_FAREWELL, exit=True, file=log)
 
 
 def _keys(descriptor: int) -> Keys:
@@ -150,7 +167,10 @@ def _serve(messages: Iterator[Any], writing: int, framing: Framing, board: Board
     write_message(writing, framing, pickled(answer))
     if isinstance(answer, Hello):
         launch = tuple(map(os.path.expandvars, start.launch))
-        Server(optimizee, start.resources, writing, framing, board=board, log=log, launch=launch).serve(messages)
+        try:
+            Server(optimizee, start.resources, writing, framing, board=board, log=log, launch=launch).serve(messages)
+        finally:
+            _end_soon(log)
         optimizee.teardown()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -594,6 +595,25 @@ def test_a_file_that_is_imported_already_does_not_run_again(files: Path) -> None
     reference = Reference.to(my_model.Network)
     assert reference == Reference(str(files / "my_model.py"), "Network"), "a module that only its folder makes findable"
     assert reference.load() is my_model.Network
+
+
+def test_files_beside_a_model_do_not_stand_for_the_standard_library(files: Path) -> None:
+    library = sys.path.index(str(Path(os.__file__).parent))
+    for folder in ("first", "second"):
+        (files / folder).mkdir()
+        (files / folder / "model.py").write_text("import helper_of_ours\nimport this as told\n")
+        (files / folder / "this.py").write_text("raise RuntimeError('this is no model')\n")
+        (files / folder / "helper_of_ours.py").write_text(f"folder = {folder!r}\n")
+    with contextlib.redirect_stdout(None):
+        first = module_of_file(files / "first" / "model.py")
+        assert Path(first.told.__file__).parent == Path(os.__file__).parent
+        assert first.helper_of_ours.folder == "first"
+        del sys.modules["helper_of_ours"]
+        second = module_of_file(files / "second" / "model.py")
+    assert second.helper_of_ours.folder == "second", "what stands beside a model is found before other models' files"
+    assert sys.path.index(str(files / "second")) > library
+    installed = [at for at, entry in enumerate(sys.path) if entry.endswith("-packages")]
+    assert sys.path.index(str(files / "first")) > max(installed), "it shadows nothing that is installed any more"
 
 
 def test_a_package_is_referred_to_by_name(files: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -473,3 +474,47 @@ def test_a_fingerprint_is_the_same_in_every_process(project: Project) -> None:
         for seed in ("1", "2", "3")
     }
     assert digests == {project.fingerprint().digest + "\n"}
+
+
+def test_what_belongs_to_the_process_is_counted_by_its_name(project: Project) -> None:
+    files = model(
+        "0",
+        before="""
+        import os, sys
+        FORGET = {"all": sys.modules.clear, "where": sys.path.append, "say": os.environ.get}
+        NAMES = [vars(os), sys.modules]
+    """,
+    )
+    files["model.py"] = files["model.py"].replace("return", "return len(FORGET) + len(NAMES) +", 1)
+    project.write(files)
+    found = project.fingerprint()
+    (project.folder / "other.py").write_text("VALUE = 3\n")
+    sys.modules["other"] = types.ModuleType("other")
+    sys.modules["other"].__file__ = str(project.folder / "other.py")
+    sys.path.append(str(project.folder / "elsewhere"))
+    assert project.fingerprint().parts == found.parts
+    assert {"constant model.py:FORGET", "constant model.py:NAMES"} <= set(found.parts)
+    assert not any("other" in one for one in found.parts)
+
+
+def test_a_model_that_reads_its_own_names_is_the_same_wherever_it_stands(project: Project, tmp_path: Path) -> None:
+    files = {
+        "model.py": """
+        import sys
+        import l2l
+        TABLE = {"a": 1.0}
+        HERE = globals()
+        SELF = sys.modules[__name__]
+        @l2l.optimizee(space=l2l.ParameterSpace(x=l2l.Real(0.0, 1.0)))
+        def model(individual):
+            return HERE["TABLE"]["a"] + SELF.TABLE["a"]
+    """
+    }
+    project.write(files)
+    moved = Project(tmp_path / "moved")
+    moved.write(files)
+    found = project.fingerprint()
+    assert moved.fingerprint().parts == found.parts
+    moved.write({"model.py": files["model.py"].replace("1.0}", "2.0}")})
+    changed = moved.fingerprint().parts
+    assert changed["constant model.py:TABLE"] != found.parts["constant model.py:TABLE"]

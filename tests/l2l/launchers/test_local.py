@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -148,14 +149,31 @@ def test_a_worker_with_another_optimizee_is_refused(tmp_path):
             launcher.describe()
 
 
-def test_an_optimizee_that_others_cannot_find_is_refused_with_the_remedy(tmp_path):
+def test_an_optimizee_that_others_cannot_find_goes_to_them_by_value(tmp_path):
+    offset = 2.0
+
     class Local(Optimizee):
         space = ParameterSpace(x=Real(0.0, 1.0))
 
         def simulate(self, individual, trial):
-            return 0.0
+            return individual["x"] + offset
 
-    with pytest.raises(OptionError, match="serial"):
+    found = run(Local(), points(0.25, 0.5), tmp_path, workers=1)
+    assert [found[index].fitness for index in (0, 1)] == [(2.25,), (2.5,)]
+    assert os.getpid() not in {one.process for one in found.values()}
+
+
+def test_what_cannot_go_to_others_either_is_refused_with_the_remedy(tmp_path):
+    held = threading.Lock()
+
+    class Local(Optimizee):
+        space = ParameterSpace(x=Real(0.0, 1.0))
+
+        def simulate(self, individual, trial):
+            with held:
+                return 0.0
+
+    with pytest.raises(OptionError, match=r"serial launcher; it cannot be sent to other processes by value"):
         LocalLauncher(workers=1).start(Local(), Resources(), tmp_path)
 
 

@@ -3,6 +3,7 @@ import resource
 import signal
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -67,6 +68,28 @@ def test_a_stream_and_the_loaded_modules_count():
     with pytest.MonkeyPatch.context() as patch:
         patch.delitem(sys.modules, "l2l.worker.alterations")
         assert condition.altered() == "sys.modules"
+    assert condition.altered() == ""
+
+
+def test_what_makes_a_later_trial_raise_counts():
+    warnings.simplefilter("default")
+    condition = Condition()
+    with np.errstate(all="raise"):
+        assert condition.altered() == "numpy's handling of errors"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert condition.altered() == "what warnings do"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "meta_path", [])
+        assert condition.altered() == "importers"
+        patch.setattr(sys, "meta_path", None)
+        assert condition.altered() == "the interpreter"
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    assert condition.altered() == "the blocked signals"
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+    signal.setitimer(signal.ITIMER_PROF, 3600)
+    assert condition.altered() == "a timer"
+    signal.setitimer(signal.ITIMER_PROF, 0)
     assert condition.altered() == ""
 
 

@@ -30,8 +30,10 @@ class Finder(importlib.abc.MetaPathFinder):
         if file is None or not Path(file).is_file():
             return None
         folder = str(Path(file).parent)
-        if folder not in sys.path:  # as where the model was loaded first
-            sys.path.insert(0, folder)
+        if folder not in sys.path:  # as where the model was loaded first: behind the standard library
+            library = Path(os.__file__).parent
+            standard = [at for at, one in enumerate(sys.path) if Path(one) in (library, library / "lib-dynload")]
+            sys.path.insert(max(standard, default=-1) + 1, folder)
         return importlib.util.spec_from_file_location(name, file)
 
 
