@@ -102,6 +102,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Each name brings its room when it is first used, so that `import l2l` costs next to nothing.
+    if name == "compat":  # `with l2l.compat.upstream():`
+        return import_module("l2l.compat")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'l2l' has no attribute {name!r}")
     value = getattr(import_module(f"l2l.{_ROOM_OF[name]}"), name)

@@ -76,6 +76,11 @@ class Optimizee(Plugin, ABC):
         """Once at the end of each evaluating process."""
 
     @property
+    def model_code(self) -> Any:
+        """The class or function that is followed to know what it computes; not its own where it only wraps another."""
+        return type(self)
+
+    @property
     def needs_process(self) -> bool:
         """Whether its space or version can only be asked in an evaluating process."""
         return type(self).describe is not Optimizee.describe or type(self).version is not Optimizee.version
@@ -134,6 +139,11 @@ class FunctionOptimizee(Optimizee):
     def __call__(self, *args: Any) -> Any:
         """The function itself, for use outside an experiment."""
         return self._function(*args)
+
+    @property
+    def model_code(self) -> Callable[..., Any]:
+        """The decorated function."""
+        return self._function
 
     @property
     def function(self) -> Callable[..., Any]:

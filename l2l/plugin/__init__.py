@@ -9,10 +9,11 @@ from l2l.plugin.base import Plugin
 from l2l.plugin.coercion import coerced, declared
 from l2l.plugin.options import Option, check_options, describe_options
 from l2l.plugin.plain import from_plain, to_plain
-from l2l.plugin.reference import FILE_MODULE, NOTEBOOK, Reference, module_of_file
+from l2l.plugin.reference import FILE_MODULE, IMPORTED_WITHIN, NOTEBOOK, Reference, module_of_file, prepared
 
 __all__ = [
     "FILE_MODULE",
+    "IMPORTED_WITHIN",
     "NOTEBOOK",
     "Option",
     "Plugin",
@@ -24,5 +25,6 @@ __all__ = [
     "fits",
     "from_plain",
     "module_of_file",
+    "prepared",
     "to_plain",
 ]

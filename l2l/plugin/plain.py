@@ -1,6 +1,7 @@
 """Options as plain data, as YAML, JSON and other processes get them."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 
 from l2l.errors import OptionError
 from l2l.plugin.base import Plugin
-from l2l.plugin.reference import Reference
+from l2l.plugin.reference import IMPORTED_WITHIN, Reference
 from l2l.space import ParameterSpace
 
 
@@ -47,8 +48,15 @@ def to_plain(value: Any, base: Path | None = None, *, exact: bool = False) -> An
     if isinstance(value, Plugin):
         return {"$plugin": value.reference.text(base), "options": to_plain(value.options, base, exact=exact)}
     if callable(value):
-        return {"$code": Reference.to(value).text(base)}
+        return {"$code": Reference.to(value).text(base), **_around(value, base, exact)}
     raise OptionError(f"expected plain data, an array, a Path or an importable function, got {value!r}")
+
+
+def _around(code: Any, base: Path | None, exact: bool) -> dict[str, Any]:
+    """What has to stand around the import of code, where its module says so."""
+    module = sys.modules.get(getattr(code, "__module__", None) or "")
+    within = getattr(module, IMPORTED_WITHIN, None)
+    return {} if within is None else {"within": within[0], "options": to_plain(within[1], base, exact=exact)}
 
 
 def from_plain(data: Any, base: Path | None = None) -> Any:
@@ -73,6 +81,9 @@ def from_plain(data: Any, base: Path | None = None) -> Any:
             return {from_plain(key, base): from_plain(one, base) for key, one in pairs}
         case {"$space": space}:
             return ParameterSpace.from_dict(space)
+        case {"$code": str(text), "within": str(place), "options": options}:
+            with Reference.parse(place).load()(**from_plain(options, base)):
+                return Reference.parse(text, base).load()
         case {"$code": str(text)}:
             return Reference.parse(text, base).load()
         case {"$plugin": str(text), "options": options}:

@@ -8,6 +8,8 @@ import os
 import re
 import sys
 import types
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -23,6 +25,11 @@ _FILES = "L2L_FILE_MODULES"
 _MOST_FILES = 100
 """Names that it holds at most: the system limits a variable to 128 KiB."""
 
+
+IMPORTED_WITHIN = "__l2l_imported_within__"
+"""The name in a module that needs something around its import: (reference to a context manager, its options)."""
+prepared: ContextVar[Callable[[types.ModuleType], None]] = ContextVar("prepared", default=lambda module: None)
+"""What a module that is loaded from a file is put through before it runs."""
 
 NOTEBOOK = "a notebook"
 """In place of a file's name, for what was written at a prompt or in a notebook."""
@@ -200,6 +207,7 @@ def module_of_file(path: Path) -> types.ModuleType:
     _let_find(str(path.parent))
     sys.modules[name] = module
     _make_known(name, path)
+    prepared.get()(module)
     try:
         with no_copies():
             spec.loader.exec_module(module)

@@ -81,8 +81,8 @@ def _shown_difference(name: str, then: str | None, now: str | None, was: bool, i
 
 
 def code_of(plugin: Plugin) -> Any:
-    """The class of a plugin, or the function of which it was made."""
-    return plugin.function if isinstance(plugin, FunctionOptimizee) else type(plugin)
+    """The class of a plugin, or the function or class of which it was made."""
+    return plugin.model_code if isinstance(plugin, Optimizee) else type(plugin)
 
 
 def fingerprint(optimizee: Optimizee) -> Fingerprint:
