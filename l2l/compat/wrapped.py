@@ -109,7 +109,7 @@ class UpstreamOptimizee(Optimizee):
             fitness = numbers_of(simulate(traj))
         if len(fitness) != len(self.weights):
             raise ValueError(
-                f"simulate: expected {len(self.weights)} numbers, one per weight, got {len(fitness)}; say the weight "
+                f"simulate: expected one number per weight, {len(self.weights)}, got {len(fitness)}; say the weight "
                 "of each (optimizee_fitness_weights, or wrap(…, weights=(…)))"
             )
         return Outcome(tuple(fitness))
