@@ -142,6 +142,15 @@ def test_an_executor_is_made_as_the_manual_says(tmp_path: Path) -> None:
     assert "finished: 3 generations" in walk(MANUAL / "executor.md", tmp_path)[-1]
 
 
+@pytest.mark.slow
+def test_files_of_upstream_run_as_the_manual_says(tmp_path: Path) -> None:
+    wrapped, script, own = walk(MANUAL / "upstream.md", tmp_path)
+    assert "coords=Real(-5.0, 5.0, shape=2)" in wrapped
+    assert "target 1e-06 reached" in wrapped
+    assert "fitness\tcoords" in script
+    assert 0.0 <= float(own) < 1.0
+
+
 @pytest.fixture(scope="module")
 def walked(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the tutorial was followed, with a network that is simulated for less time."""

@@ -57,7 +57,10 @@ def space_of(
     for name in bounds:
         if name not in draws[0]:
             raise OptionError(f"bounds: {near(name, draws[0], 'parameter')}")
-    return ParameterSpace({name: _parameter(optimizee, name, draws, bounds.get(name)) for name in draws[0]})
+    parameters: dict[str, Parameter] = {}
+    for name in draws[0]:  # no comprehension: a warning counts the frames up to the caller of `wrap`
+        parameters[name] = _parameter(optimizee, name, draws, bounds.get(name))
+    return ParameterSpace(parameters)
 
 
 def _parameter(

@@ -103,6 +103,7 @@ class UpstreamOptimizee(Optimizee):
             generation, place = divmod(trial.index, self.population) if self.population else (0, trial.index)
             traj.individual = TheirIndividual(generation, place, values)
             traj.individuals = {generation: [traj.individual]}
+            traj.retry = trial.attempt
             traj.f_add_parameter("generation", generation)
             traj.f_add_parameter("seed", trial.seed)
             simulate = getattr(made, "simulate_", None) or made.simulate
