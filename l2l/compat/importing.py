@@ -184,7 +184,8 @@ class _Marking(importlib.abc.MetaPathFinder):
         if name.partition(".")[0] in ("l2l", ROOT):
             return None
         for finder in sys.meta_path:
-            spec = None if isinstance(finder, _Marking) else finder.find_spec(name, path, target)
+            find = None if isinstance(finder, _Marking) else getattr(finder, "find_spec", None)
+            spec = find(name, path, target) if find is not None else None
             if spec is not None:
                 if type(spec.loader) is SourceFileLoader and spec.origin and not is_installed(spec.origin):
                     spec.loader = _MarkingLoader(spec.loader)

@@ -237,6 +237,29 @@ def test_a_whole_script_runs_unchanged_and_again(files: Path) -> None:
     assert l2l.Trajectory("kept").best.fitness == float(best)
 
 
+def test_a_script_may_hold_its_optimizee_itself(files: Path) -> None:
+    (files / "script.py").write_text(BOWL + SCRIPT.replace("from bowl import BowlOptimizee, BowlParameters\n", ""))
+    command = [sys.executable, "-m", "l2l.compat", "script.py"]
+    done = subprocess.run(command, cwd=files, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    trajectory = l2l.Trajectory(files / "results" / "bowl")
+    assert trajectory.individuals["status"].tolist() == [0] * 40
+    assert trajectory.rerun(0, 0).same
+
+
+def test_several_fitnesses_are_weighed(files: Path) -> None:
+    with upstream():
+        module = importlib.import_module("seen")
+    experiment = Experiment("results")
+    traj, _ = experiment.prepare_experiment(name="several", multiprocessing=False)
+    optimizee = module.SeenOptimizee(traj, "random")
+    optimizer = theirs.GeneticAlgorithmOptimizer(traj, optimizee.create_individual, (-1.0, 3.0), KINDS[0][1])
+    experiment.run_experiment(optimizer, optimizee)
+    experiment.end_experiment(optimizer)
+    both = np.array([value for one in traj.results.all_results.todict().values() for _, value in one])
+    assert optimizer.best_fitness == tuple(both[np.argmax(both @ [-1.0, 3.0])])
+
+
 def test_a_script_without_a_guard_is_told_so_in_place_of_running_for_ever(files: Path) -> None:
     lines = SCRIPT.replace('if __name__ == "__main__":\n    main()', "main()")
     text = BOWL + lines.replace("from bowl import BowlOptimizee, BowlParameters\n", "")
