@@ -185,7 +185,7 @@ class _Marking(importlib.abc.MetaPathFinder):
             return None
         for finder in sys.meta_path:
             find = None if isinstance(finder, _Marking) else getattr(finder, "find_spec", None)
-            spec = find(name, path, target) if find is not None else None
+            spec: ModuleSpec | None = find(name, path, target) if find is not None else None
             if spec is not None:
                 if type(spec.loader) is SourceFileLoader and spec.origin and not is_installed(spec.origin):
                     spec.loader = _MarkingLoader(spec.loader)

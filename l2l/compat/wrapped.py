@@ -19,6 +19,7 @@ from l2l.compat.trajectory import Trajectory
 from l2l.errors import OptionError
 from l2l.individual import Individual
 from l2l.optimizee import Optimizee
+from l2l.plugin import Reference
 from l2l.space import ParameterSpace
 from l2l.values import Objective, Outcome, Trial
 
@@ -30,7 +31,7 @@ class UpstreamOptimizee(Optimizee):
     """A class of the other framework as an optimizee; made by `wrap`.
 
     Args:
-        model: The class.
+        model: The class; None where it is `their_class`.
         arguments: Of its constructor, packed; the first is a trajectory.
         keywords: Of its constructor, packed.
         space: Its parameters.
@@ -39,18 +40,21 @@ class UpstreamOptimizee(Optimizee):
             individuals in generation 0.
     """
 
+    their_class: Any = None
+    """The class, in a subclass that holds one which no other process finds by a name."""
+
     def __init__(
         self,
         *,
-        model: Any,
         space: ParameterSpace,
+        model: Any = None,
         arguments: Sequence[Any] = (),
         keywords: Mapping[str, Any] = {},
         weights: Sequence[float] = (1.0,),
         population: int = 0,
     ) -> None:
         self.space = space
-        self.model = model
+        self.model = self.their_class if model is None else model
         self.weights = tuple(float(one) for one in weights)
         self.objectives = objectives_of(self.weights)
         self.population = population
@@ -66,7 +70,7 @@ class UpstreamOptimizee(Optimizee):
 
     def counted(self, population: int) -> "UpstreamOptimizee":
         """The same, with `ind_idx` and `generation` counted from the size of generations."""
-        return UpstreamOptimizee(**{**self.options, "population": population})
+        return type(self)(**{**self.options, "population": population})
 
     def make(self) -> Any:
         """A fresh object of their class."""
@@ -181,14 +185,31 @@ def wrap(
     with seeded(_CONSTRUCTING):
         made = cls(*given, **keywords)
         space = space_of(made, drawn(made), bounds)
-    return UpstreamOptimizee(
-        model=cls,
+    found, options = _holding(cls)
+    return found(
+        **options,
         space=space,
         arguments=[_packed(cls, one) for one in given],
         keywords={name: _packed(cls, one) for name, one in keywords.items()},
         weights=[float(one) for one in weights],
         population=population,
     )
+
+
+def _holding(cls: type) -> tuple[type[UpstreamOptimizee], dict[str, Any]]:
+    """What a class of theirs becomes an optimizee by: an option where it has a name that others find.
+
+    Else, written in a notebook or within a function, it goes to workers by value as part of a class of ours.
+    """
+    try:
+        Reference.to(cls)
+    except OptionError:
+
+        class HeldOptimizee(UpstreamOptimizee):
+            their_class = cls
+
+        return HeldOptimizee, {}
+    return UpstreamOptimizee, {"model": cls}
 
 
 def _packed(cls: type, argument: Any) -> Any:
