@@ -1,4 +1,4 @@
-"""Copies of a process that a model makes by forking, and that come back from the model as if they were the process.
+"""Copies of a process that code of a user makes by forking, and that come back from it as if they were the process.
 
 Such a copy must end: it shares memory, files and locks with the process that goes on, and would speak in its name.
 """
@@ -16,7 +16,7 @@ def end_copy(original: int) -> None:
 
 @contextmanager
 def no_copies() -> Iterator[None]:
-    """Within, a model may fork: of the processes that leave, in whatever way, only the one that entered goes on."""
+    """Within, code of a user may fork: of the processes that leave it, only the one that entered goes on."""
     original = getpid()
     try:
         yield

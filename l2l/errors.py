@@ -19,7 +19,8 @@
     │   ├── LauncherError           workers do not start, or refuse the optimizee
     │   ├── ReplayError             a resumed optimizer asked for other individuals than archived
     │   └── StorageError            the disk is full or read-only
-    │       └── Damaged             a file of a run is damaged or missing: names file and place
+    │       ├── Damaged             a file of a run is damaged or missing: names file and place
+    │       └── OtherFormat         a file of a run has another version of the format: names both versions
     └── Invalid                     raised by a model: this result is invalid, with the reason
 """
 
@@ -167,6 +168,32 @@ class Damaged(StorageError):
         super().__init__(
             f"{file}: damaged{place}: {problem}. Restore it from a backup, or recover what can be proved right into a "
             f"new folder with: l2l repair {shlex.quote(str(self.run))} --into NEW"
+        )
+
+
+class OtherFormat(StorageError):
+    """A file of a run was written in another version of the format.
+
+    Args:
+        file: The journal's file, or the archive.
+        expected: The version that this l2l writes and reads.
+        got: The version of the file.
+    """
+
+    def __init__(self, file: Path, expected: int, got: int) -> None:
+        self.file = file
+        self.expected = expected
+        self.got = got
+        if got > expected:
+            remedy = "Update this l2l"
+        else:
+            remedy = (
+                "Read this run with the l2l that wrote it, whose `l2l export` writes its tables, or begin a new run "
+                "with: l2l run FILE --fresh"
+            )
+        super().__init__(
+            f"{file}: expected version {expected} of the format, got version {got}, which "
+            f"{'a later' if got > expected else 'an earlier'} l2l wrote. {remedy}"
         )
 
 

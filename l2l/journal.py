@@ -27,10 +27,12 @@ from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 
-from l2l.errors import Damaged, StorageError, storage_error
+from l2l.errors import Damaged, OtherFormat, StorageError, storage_error
 from l2l.files import open_regular, sync_folder
 
 MAGIC = b"l2ljrnl2"
+"""With what each file begins; its last letter is the version of the format."""
+_VERSION = int(MAGIC[-1:])
 _OPEN, _FOLLOWED = bytes(8), b"followed"
 _CHAIN = struct.Struct("<16sIIQI")
 _CHECK = struct.Struct("<I")
@@ -502,7 +504,21 @@ def _header(path: Path) -> tuple[_Header, bool]:
         if _CHECK.pack(header.checksum) == raw[-_CHECK.size :]:
             return header, mark == _FOLLOWED
     what = "the file is empty" if not raw else "its beginning is not that of a file of a journal"
+    if _of_other_version(raw):
+        raise OtherFormat(path, _VERSION, int(raw[len(MAGIC) - 1 : len(MAGIC)]))
     raise Damaged(path, what, 0)
+
+
+def _of_other_version(raw: bytes) -> bool:
+    """Whether a file's beginning is whole, and that of another version of the format."""
+    version = raw[len(MAGIC) - 1 : len(MAGIC)]
+    if not raw.startswith(MAGIC[:-1]) or version not in b"123456789" or not version or raw.startswith(MAGIC):
+        return False
+    chained = raw[len(MAGIC) + len(_OPEN) : START - _CHECK.size]
+    if len(raw) < START:
+        return True
+    # A header of ours of which the version alone is damaged still has our checksum.
+    return _CHECK.pack(_Header(*_CHAIN.unpack(chained)).checksum) != raw[-_CHECK.size :]
 
 
 def _check_link(path: Path, header: _Header, before: _File | None) -> None:
@@ -655,10 +671,13 @@ def _salvaged_files(folder: Path, name: bytes) -> tuple[bytes, dict[int, tuple[P
     read: dict[Path, _Header] = {}
     followed: set[int] = set()
     unknown: dict[int, Path] = {}
+    foreign: list[Lost] = []
     for number, path in files(folder).items():
         try:
             read[path], is_followed = _header(path)
             followed |= {read[path].number} if is_followed else set()
+        except OtherFormat as error:
+            foreign.append(Lost(path, 0, path.stat().st_size, f"it has version {error.got} of the format"))
         except Damaged:
             unknown[number] = path
         except OSError as error:
@@ -667,7 +686,6 @@ def _salvaged_files(folder: Path, name: bytes) -> tuple[bytes, dict[int, tuple[P
     own = name or max(names, key=names.count, default=b"")
     headers: dict[int, _Header] = {}
     found: dict[int, tuple[Path, int | None]] = {}
-    foreign: list[Lost] = []
     for path, header in read.items():
         if header.journal != own:
             foreign.append(Lost(path, 0, path.stat().st_size, "it belongs to another journal"))

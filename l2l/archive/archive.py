@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2l.archive import disk, writing
-from l2l.errors import Damaged, NotFoundError, StorageError, storage_error
+from l2l.errors import Damaged, NotFoundError, OtherFormat, StorageError, storage_error
 from l2l.files import sync_folder
 from l2l.journal import Position, identity
 from l2l.journal import files as journal_files
@@ -275,6 +275,8 @@ class Archive:
                 if error.file != self.path:
                     raise
                 why = error.problem
+            except OtherFormat:
+                raise  # it is whole, for another l2l
             except StorageError as error:
                 why = str(error)
         if not there:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from l2l import document
-from l2l.errors import ConfigError, Damaged, NotFoundError, StorageError
+from l2l.errors import ConfigError, Damaged, NotFoundError, OtherFormat, StorageError
 from l2l.journal import files
 from l2l.schema import APPENDED, Fold, Layout, Rows, height
 from l2l.trajectory.reading import (
@@ -46,6 +46,7 @@ def check_run(path: Path) -> Findings:
 
     Raises:
         NotFoundError: There is no run.
+        OtherFormat: It was written in another version of the format.
     """
     found = Findings()
     if path.is_file() and path.name != "trajectory.h5":
@@ -76,6 +77,8 @@ def _journal(found: Findings, folder: Path) -> dict[str, Rows] | None:
             rows = fold.take()
             fold.pending()
             fold.small_tables()
+    except OtherFormat:
+        raise
     except StorageError as error:
         found.wrong.append(_why(error))
         return None
@@ -109,6 +112,8 @@ def _archive(found: Findings, path: Path, journal: Path, rows: dict[str, Rows] |
             found.wrong += [f"{path}: {problem}" for problem in _otherwise(layout, state, rows)]
         elif not is_complete(state) and not files(journal):
             found.wrong.append(f"{path}: the run is not finished, and its journal is missing")
+    except OtherFormat:
+        raise
     except (StorageError, NotFoundError) as error:
         found.wrong.append(_why(error))
         return

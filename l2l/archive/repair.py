@@ -12,8 +12,8 @@ import numpy as np
 from l2l import document
 from l2l.archive.archive import Archive
 from l2l.archive.records import recovered_records
-from l2l.errors import NotFoundError, OptionError, StorageError, storage_error
-from l2l.journal import Journal, Lost, Record, files, salvage
+from l2l.errors import NotFoundError, OptionError, OtherFormat, StorageError, storage_error
+from l2l.journal import Journal, Lost, Record, files, identity, salvage
 from l2l.schema import Layout, check_record
 from l2l.trajectory import Trajectory
 from l2l.trajectory.reading import Busy, checked_state, is_complete
@@ -60,6 +60,7 @@ def repair(folder: Path, into: Path) -> Repair:
     _from_journal(known, folder / "journal", _name_in(folder / "trajectory.h5"))
     _from_archive(known, folder / "trajectory.h5")
     if known.layout is None:
+        _refuse_other_format(folder)
         raise StorageError(
             f"{folder}: nothing can be recovered: neither journal nor archive says what the run is of. "
             "Restore it from a backup, or begin a new run"
@@ -123,6 +124,21 @@ def _name_in(path: Path) -> str:
     except (StorageError, NotFoundError, Busy):
         return ""
     return "" if is_complete(state) else str(state["journal"])
+
+
+def _refuse_other_format(folder: Path) -> None:
+    """Say it where a run was written in another version of the format.
+
+    Raises:
+        OtherFormat: It was.
+    """
+    for read, path in ((identity, folder / "journal"), (checked_state, folder / "trajectory.h5")):
+        try:
+            read(path)
+        except OtherFormat:
+            raise
+        except (StorageError, NotFoundError, Busy):
+            pass  # it is damaged
 
 
 def _from_journal(known: "_Known", folder: Path, name: str) -> None:

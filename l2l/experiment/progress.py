@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from l2l.copies import no_copies
 from l2l.individual import Individual
 
 State = Literal["starting", "replaying", "running", "validating", "stopping", "finished", "stopped"]
@@ -60,6 +61,7 @@ class Heard:
     """A watcher whose exceptions harm no run: the first one becomes a warning with its place, and the run goes on.
 
     What is no `Exception` passes, such as `KeyboardInterrupt` and `SystemExit`: by these a watcher stops the run.
+    A process that a watcher forks, as to draw in the background, ends where it leaves the watcher.
 
     Args:
         watcher: Is told the progress, or None.
@@ -78,7 +80,8 @@ class Heard:
         if self._watcher is None:
             return
         try:
-            self._watcher(progress)
+            with no_copies():
+                self._watcher(progress)
         except Exception as error:  # noqa: BLE001 - whatever a user's callback raises
             if not self._warned:
                 self._warned = True

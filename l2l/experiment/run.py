@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l2l.copies import no_copies
 from l2l.display.hints import typed
 from l2l.errors import ContractError, TrialFailed
 from l2l.experiment.alike import told
@@ -101,7 +102,8 @@ class Run:
             ahead: So many go out before the others are prepared, where handing out notes nothing: what comes of them
                 is noted behind all that was asked.
         """
-        individuals = list(self.optimizer.ask(n))
+        with no_copies():
+            individuals = list(self.optimizer.ask(n))
         if not individuals:
             return []
         first = self.tally.told + len(self.pending)
@@ -197,7 +199,8 @@ class Run:
         self.events += 1
         individuals = {number: pending.individuals[number] for number in numbers}
         costs = scores.costs if scores.costs.shape[1] > 1 else scores.costs[:, 0]
-        self.optimizer.tell(list(individuals.values()), costs, scores.results)
+        with no_copies():
+            self.optimizer.tell(list(individuals.values()), costs, scores.results)
         before = self.tally.best_number
         improved = self.tally.tell(individuals, scores.costs, scores.fitness)
         if self.plan.keep == "best" and scores.costs.shape[1] == 1:

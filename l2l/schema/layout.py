@@ -11,7 +11,8 @@ from l2l.space import Parameter, ParameterSpace
 from l2l.values import Objective, Observable, Status
 
 FORMAT = "l2l-trajectory"
-VERSION = 1
+VERSION = 2
+"""Of the archive's format; archives of another version are refused."""
 """Of the format; a reader refuses a larger one."""
 
 APPENDED = ("generations", "individuals", "trials", "failures")

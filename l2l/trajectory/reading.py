@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import Damaged, NotFoundError, StorageError, storage_error
+from l2l.errors import Damaged, NotFoundError, OtherFormat, StorageError, storage_error
 from l2l.journal import records_in
 from l2l.schema import APPENDED, FORMAT, PENDING, REWRITTEN, VERSION, Column, Layout, Ragged, Values, check_record
 from l2l.trajectory.sharing import closed_for_all
@@ -67,7 +67,7 @@ def opened(path: Path, patience: float = PATIENCE) -> Iterator["h5py.File"]:
     Raises:
         Busy: A writer holds it for longer.
         NotFoundError: There is none.
-        StorageError: It is damaged, of a later format, or no archive.
+        StorageError: It is damaged, of another version of the format, or no archive.
     """
     file = _open(path, time.monotonic() + patience)
     try:
@@ -103,13 +103,11 @@ def _open(path: Path, until: float) -> "h5py.File":
 def _check(file: "h5py.File", path: Path) -> None:
     if file.attrs.get("format") != FORMAT:
         raise StorageError(f"{path}: expected an archive of l2l (attribute format {FORMAT!r}), got another HDF5 file")
-    if not isinstance(file.attrs["version"], int | np.integer):
-        raise ValueError(f"its version is {file.attrs['version']!r}")
-    if file.attrs["version"] > VERSION:
-        raise StorageError(
-            f"{path}: expected at most version {VERSION} of the format, got {file.attrs['version']}: "
-            "it was written by a later l2l; update this one"
-        )
+    version = file.attrs["version"]
+    if not isinstance(version, int | np.integer) or version < 1:
+        raise ValueError(f"its version is {version!r}")
+    if version != VERSION:
+        raise OtherFormat(path, VERSION, int(version))
 
 
 def read_state(file: "h5py.File") -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:

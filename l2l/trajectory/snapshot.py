@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import Damaged, NotFoundError, StorageError
+from l2l.errors import Damaged, NotFoundError, OtherFormat, StorageError
 from l2l.journal import files as journal_files
 from l2l.schema import APPENDED, PENDING, Column, Fold, Layout, Rows, Values, height, taken
 from l2l.schema import joined as put_together
@@ -132,6 +132,8 @@ class Snapshot:
                 return self._beyond_file()
             except _Completed:
                 continue
+            except OtherFormat:
+                raise
             except Damaged as error:
                 if error.file != self.path:
                     raise  # the journal is: nothing else stands in

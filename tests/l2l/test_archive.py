@@ -126,7 +126,7 @@ def finished(tmp_path: Path) -> Path:
 def test_the_file_explains_itself(finished: Path) -> None:
     with h5py.File(finished / "trajectory.h5") as file:
         assert file.attrs["format"] == FORMAT == "l2l-trajectory"
-        assert file.attrs["version"] == 1
+        assert file.attrs["version"] == 2
         assert "optimizee" in file.attrs["experiment"]
         assert file.attrs["seed"] == str(2**100 + 1)
         assert file.attrs["fingerprint"] == "f" * 32
@@ -301,7 +301,7 @@ def test_a_damaged_archive_without_journal_is_named(finished: Path) -> None:
 def test_a_later_format_is_refused(finished: Path) -> None:
     with h5py.File(finished / "trajectory.h5", "r+") as file:
         file.attrs["version"] = 99
-    with pytest.raises(StorageError, match=r"expected at most version 1 of the format, got 99.*update"):
+    with pytest.raises(StorageError, match=r"expected version 2 of the format, got version 99.*Update"):
         Trajectory(finished)
 
 

@@ -16,6 +16,7 @@ from l2l.experiment.interrupts import Interrupts
 from l2l.experiment.recorder import Recorder
 from l2l.journal import Journal, file_of, files, read_journal
 from l2l.launchers.serial import SerialLauncher
+from l2l.optimizers.random import RandomSearch
 from tests.faults.harness import starts
 from tests.faults.models import Noted
 from tests.l2l.events import Shape, assert_same_runs, events, lead
@@ -84,6 +85,21 @@ def test_a_callback_may_stop_a_run_and_cannot_undo_its_end(
     check_finished(tmp_path / "run")
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_a_process_that_a_callback_forks_leads_no_run(tmp_path: Path, state: str) -> None:
+    copies: list[int] = []
+
+    def callback(progress: Progress) -> None:
+        if progress.state == state:
+            copies.append(os.fork())
+            if not copies[-1] and len(copies) % 2:
+                raise SystemExit
+
+    assert experiment(tmp_path / "run").run(progress=callback).finished
+    assert [os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) for copy in copies] == [0] * len(copies)
+    check_finished(tmp_path / "run")
+
+
 def before(call: Callable[..., Any], does: Callable[[], None]) -> Callable[..., Any]:
     def both(*arguments: Any, **options: Any) -> Any:
         does()
@@ -99,6 +115,15 @@ def after(call: Callable[..., Any], does: Callable[[], None]) -> Callable[..., A
         return found
 
     return both
+
+
+def test_a_process_that_an_optimizer_forks_leads_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies: list[int] = []
+    for name in ("ask", "tell"):
+        monkeypatch.setattr(RandomSearch, name, after(getattr(RandomSearch, name), lambda: copies.append(os.fork())))
+    assert experiment(tmp_path / "run").run(progress=None).finished
+    assert [os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) for copy in copies] == [0] * 6
+    check_finished(tmp_path / "run")
 
 
 @pytest.mark.parametrize("order", [before, after])
