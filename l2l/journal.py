@@ -683,7 +683,7 @@ def _salvaged_files(folder: Path, name: bytes) -> tuple[bytes, dict[int, tuple[P
         except OSError as error:
             raise storage_error(path, "read", error) from None
     names = [header.journal for header in read.values()]
-    own = name or max(names, key=names.count, default=b"")
+    own = name if name in names else max(names, key=names.count, default=name)
     headers: dict[int, _Header] = {}
     found: dict[int, tuple[Path, int | None]] = {}
     for path, header in read.items():

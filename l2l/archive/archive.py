@@ -23,7 +23,7 @@ from l2l.trajectory.reading import (
     opened,
     read_state,
 )
-from l2l.trajectory.records import fold_in, read_beyond, together
+from l2l.trajectory.records import OF_OTHER_RUN, fold_in, of_other_run, read_beyond, together
 
 if TYPE_CHECKING:
     import h5py
@@ -269,6 +269,8 @@ class Archive:
                 why = "it belongs to a finished run"
                 if there and not is_complete(state):
                     return self._resumed(state, records)
+                if there and of_other_run(self._journal, records):
+                    raise Damaged(self._journal, OF_OTHER_RUN)
             except Busy:
                 why = "another program is writing to it"
             except Damaged as error:

@@ -22,7 +22,7 @@ from l2l.trajectory.reading import (
     read_state,
     read_table,
 )
-from l2l.trajectory.records import fold_in, read_beyond, together
+from l2l.trajectory.records import OF_OTHER_RUN, fold_in, of_other_run, read_beyond, together
 
 
 @dataclass(slots=True)
@@ -110,6 +110,8 @@ def _archive(found: Findings, path: Path, journal: Path, rows: dict[str, Rows] |
                 fold = Fold.resume(state, small, str(journal))
             read_beyond(fold, journal, state)
             found.wrong += [f"{path}: {problem}" for problem in _otherwise(layout, state, rows)]
+        elif rows is not None and of_other_run(journal, small):
+            found.wrong.append(f"{journal}: {OF_OTHER_RUN}")
         elif not is_complete(state) and not files(journal):
             found.wrong.append(f"{path}: the run is not finished, and its journal is missing")
     except OtherFormat:

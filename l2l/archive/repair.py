@@ -13,7 +13,7 @@ from l2l import document
 from l2l.archive.archive import Archive
 from l2l.archive.records import recovered_records
 from l2l.errors import NotFoundError, OptionError, OtherFormat, StorageError, storage_error
-from l2l.journal import Journal, Lost, Record, files, identity, salvage
+from l2l.journal import Journal, Lost, Record, encode, files, identity, salvage
 from l2l.schema import Layout, check_record
 from l2l.trajectory import Trajectory
 from l2l.trajectory.reading import Busy, checked_state, is_complete
@@ -155,6 +155,9 @@ def _from_archive(known: "_Known", path: Path) -> None:
         return
     try:
         records, lost = recovered_records(path)
+        if known.of_other_run(*records[0]):
+            known.made.lost.append(f"{path}: it belongs to another run than the journal")
+            return
         known.made.lost += lost
         for kind, data in records:
             known.take(kind, data, str(path))
@@ -197,6 +200,10 @@ class _Known:
                 self.take(*one)
         elif kind != "run":
             self._sort(kind, data)
+
+    def of_other_run(self, kind: str, data: dict[str, Any]) -> bool:
+        """Whether the first record of an archive is of another run than what is known."""
+        return self.layout is not None and encode(kind, data) != encode("run", self.run)
 
     def _sort(self, kind: str, data: dict[str, Any]) -> None:
         if kind == "segment":

@@ -1,13 +1,15 @@
 """Records of a journal that are well-formed, and the rows that they make."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from l2l.errors import Damaged
-from l2l.journal import START, Position, Record, file_of, files, identity, read_journal
+from l2l.journal import START, Position, Record, encode, file_of, files, identity, read_journal
 from l2l.schema import Fold, Layout, check_record
+
+OF_OTHER_RUN = "the archive beside it belongs to another run"
 
 
 def checked_records(folder: Path, after: Position | None = None, layout: Layout | None = None) -> Iterator[Record]:
@@ -81,6 +83,20 @@ def together(place: Path) -> Iterator[None]:
         yield
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise Damaged(place, f"its records do not go together ({type(error).__name__}: {error})") from error
+
+
+def of_other_run(folder: Path, records: Iterable[tuple[str, Mapping[str, Any]]]) -> bool:
+    """Whether a journal and the small records of an archive say that they are of different runs.
+
+    Args:
+        folder: Of the journal; one without files says nothing.
+        records: Of the archive.
+
+    Raises:
+        StorageError: The beginning of the journal is damaged.
+    """
+    first = next(iter(read_journal(folder)), None)
+    return first is not None and encode(first.kind, first.data) != encode(*next(iter(records)))
 
 
 def read_beyond(fold: Fold, folder: Path, state: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from l2l import Experiment, Trajectory
 from l2l.archive.check import check_run
 from l2l.archive.repair import repair
-from l2l.errors import NotFoundError, OptionError, StorageError
+from l2l.errors import Damaged, NotFoundError, OptionError, StorageError
 from l2l.journal import file_of, read_journal
 from tests.faults.harness import same
 from tests.faults.models import Plain
@@ -24,14 +24,14 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("l2l.journal._AGAIN", 0.0)
 
 
-def experiment(folder: Path, generations: int = GENERATIONS) -> Experiment:
+def experiment(folder: Path, generations: int = GENERATIONS, seed: int = 3) -> Experiment:
     return Experiment(
         Plain(),
         {"name": "genetic-algorithm", "population": 4},
         directory=folder,
         launcher="serial",
         trials=2,
-        seed=3,
+        seed=seed,
         stop={"generations": generations},
     )
 
@@ -53,13 +53,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _reopen(folder: Path) -> None:
+def _reopen(folder: Path, *, archive: bool = False) -> None:
     """Cut off the record that says that the run is over: it was killed before that."""
     path = sorted((folder / "journal").glob("*.journal"))[-1]
     records = [one for one in read_journal(folder / "journal") if one.position.file == int(path.stem)]
     assert records[-1].kind == "stopped"
     path.write_bytes(path.read_bytes()[: records[-2].position.offset])
-    (folder / "trajectory.h5").unlink()
+    if not archive:
+        (folder / "trajectory.h5").unlink()
 
 
 @pytest.fixture
@@ -164,6 +165,33 @@ def test_a_finished_run_is_repaired_whole(runs: Path, tmp_path: Path) -> None:
     assert not made.lost
     same(experiment(tmp_path / "new").run(progress=None), Trajectory(runs / "whole"))
     assert not (tmp_path / "new" / "journal").exists()
+
+
+@pytest.fixture(scope="module")
+def other(runs: Path) -> Path:
+    """A run of the same parameters and another seed: finished, and as it was before its journal went."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("l2l.experiment.lead._complete", lambda *_: None)
+        experiment(runs / "other", seed=4).run(progress=None)
+    shutil.copytree(runs / "other", runs / "other-finished")
+    experiment(runs / "other-finished", seed=4).run(progress=None)
+    _reopen(runs / "other", archive=True)
+    return runs
+
+
+@pytest.mark.parametrize("name", ["other", "other-finished"])
+def test_an_archive_of_another_run_is_said_and_left_and_no_repair_mixes_them(
+    other: Path, parts: Path, tmp_path: Path, name: str
+) -> None:
+    archive = (other / name / "trajectory.h5").read_bytes()
+    (parts / "trajectory.h5").write_bytes(archive)
+    assert any("the archive beside it" in one for one in check_run(parts).wrong)
+    with pytest.raises(Damaged, match="the archive beside it"):
+        experiment(parts).run(progress=None)
+    assert (parts / "trajectory.h5").read_bytes() == archive
+    made = repair(parts, tmp_path / "new")
+    assert any("it belongs to another run than the journal" in one for one in made.lost)
+    same(experiment(tmp_path / "new").run(progress=None), Trajectory(other / "whole"))
 
 
 def test_a_repair_never_writes_over_anything(runs: Path, tmp_path: Path) -> None:
