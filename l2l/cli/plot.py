@@ -153,8 +153,10 @@ def _numbers(path: Path) -> "NDArray[Any]":
         if path.suffix == ".npy":
             values = np.load(path, allow_pickle=False)
         else:
-            text = path.read_text(encoding="utf-8")
-            values = np.loadtxt(re.sub(r"[,;]", " ", text).splitlines(), ndmin=1)
+            text = re.sub(r"[,;]", " ", path.read_text(encoding="utf-8"))
+            if not re.sub(r"#.*", "", text).strip():
+                raise ValueError("it is empty")
+            values = np.loadtxt(text.splitlines(), ndmin=1)
         return np.asarray(values, dtype=np.float64)
     except (ValueError, TypeError, OSError, EOFError) as error:
         raise OptionError(f"--data: expected numbers in one or two columns, got {path}: {error}") from None

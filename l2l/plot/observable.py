@@ -68,15 +68,17 @@ def _over_generations(axes: Axes, found: OverGenerations, log: bool | None) -> s
 
 
 def _along(axes: Axes, found: AlongVector, log: bool | None, *, chosen: bool) -> str:
-    place = np.arange(len(found.mean))
+    place = np.arange(len(found.mean)) * found.together
     low, median, high = found.quartiles
     of = f"generation {found.generation}"
     axes.fill_between(place, low, high, color=BLUE, alpha=0.2, linewidth=0, label=f"{of}, quartiles")
     axes.plot(place, median, color=BLUE, linestyle="--", linewidth=1.0, label=f"{of}, median")
     who = f"individual {found.individual}" if chosen else f"best individual ({found.individual})"
-    if found.trials > 1:
+    if found.trials > 1 or found.together > 1:
         axes.fill_between(place, found.low, found.high, color=VERMILLION, alpha=0.2, linewidth=0)
-        who += f", mean and range of {found.trials} trials"
+        who += f", mean and range of {found.trials} trial{'s' if found.trials > 1 else ''}"
+    if found.together > 1:
+        axes.set_title(f"{found.together} components per point", loc="right", fontsize="x-small", color=GREY)
     marker = "o" if len(place) <= _FEW else None
     axes.plot(place, found.mean, color=VERMILLION, marker=marker, markersize=3, linewidth=1.0, label=who)
     axes.set_xlabel(f"component of {short(found.quantity.name, 30)}")
@@ -86,7 +88,7 @@ def _along(axes: Axes, found: AlongVector, log: bool | None, *, chosen: bool) ->
     if log:
         set_log(axes, "y", np.concatenate([found.mean, median]))
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), fontsize="x-small")
-    return f"{found.quantity.name} of individual {found.individual}, {len(place):,} components"
+    return f"{found.quantity.name} of individual {found.individual}, {len(place):,} points along it"
 
 
 def _raster(axes: Axes, found: Raster) -> str:

@@ -12,7 +12,7 @@ from l2l.plot.data.colours import BLUE, VERMILLION
 from l2l.plot.data.dimensions import Floats
 from l2l.plot.data.points import Points, points
 from l2l.plot.data.view import View
-from l2l.plot.dress import colours_of, dress, few_ticks, padded
+from l2l.plot.dress import colours_of, dress, few_ticks, padded, whole_ticks
 from l2l.plot.picture import Drawn, Place, canvas, rasterized, short
 
 _MAX_PARAMETERS = 5
@@ -118,13 +118,15 @@ def _histogram(axes: Axes, found: Points, column: int) -> None:
         axes.spines["left"].set_visible(False)
     else:
         axes.set_ylabel("individuals")
+        whole_ticks(axes, "y")
 
 
 def _labels(axes: Axes, found: Points, row: int, column: int) -> None:
     """Names along the left and the lower edge of the matrix alone."""
     last = len(found.dimensions) - 1
     few_ticks(axes.xaxis, found.dimensions[column])
-    few_ticks(axes.yaxis, found.dimensions[row])
+    if row != column:
+        few_ticks(axes.yaxis, found.dimensions[row])
     if row == last:
         axes.set_xlabel(short(found.dimensions[column].label, 24))
     else:

@@ -14,6 +14,7 @@ from l2l.plot.data.parameters import best_rows
 from l2l.plot.data.view import Ints, View
 from l2l.values import Observable, Status
 
+_MOST_COMPONENTS = 800  # of a vector: more are closer together than a line is wide
 _ROWS = 30  # of a raster: more are thinner than their marks
 
 
@@ -49,6 +50,8 @@ class AlongVector:
         trials: How many these are.
         generation: The one whose trials the quartiles are of.
         quartiles: (3, k) over the trials of that generation that succeeded.
+        together: How many neighbouring components of the observable were put into one of the k: 1, unless it has more
+            than can be told apart. Then `mean` and `quartiles` are means over them, `low` and `high` their extremes.
     """
 
     quantity: Quantity
@@ -59,6 +62,7 @@ class AlongVector:
     trials: int
     generation: int
     quartiles: Floats
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +140,20 @@ def observable(
         return Matrix(quantity, number, mean.reshape(-1, mean.shape[-1]), len(values))
     values = values.reshape(len(values), -1)
     generation, others = _last_generation(view, quantity)
+    together = -(-values.shape[1] // _MOST_COMPONENTS)
+    first = np.arange(0, values.shape[1], together)
+    count = np.diff([*first, values.shape[1]])
+    quartiles = np.quantile(others.reshape(len(others), -1), QUARTILES, axis=0)
     return AlongVector(
         quantity,
         number,
-        mean=values.mean(axis=0),
-        low=values.min(axis=0),
-        high=values.max(axis=0),
+        mean=np.add.reduceat(values.mean(axis=0), first) / count,
+        low=np.minimum.reduceat(values.min(axis=0), first),
+        high=np.maximum.reduceat(values.max(axis=0), first),
         trials=len(values),
         generation=generation,
-        quartiles=np.quantile(others.reshape(len(others), -1), QUARTILES, axis=0),
+        quartiles=np.add.reduceat(quartiles, first, axis=1) / count,
+        together=together,
     )
 
 
