@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from l2l.plot.data.colours import BLACK, GREY, VERMILLION
 from l2l.plot.data.fit import fit
 from l2l.plot.data.view import View
-from l2l.plot.picture import Drawn, Place, canvas, short
+from l2l.plot.picture import Drawn, Place, canvas, plain, short
 
 _FEW = 80  # data that have marks of their own
 
@@ -57,8 +57,8 @@ def draw(
         unit = f" ({found.quantity.unit})" if found.quantity.unit else ""
         below.set_ylabel(f"difference{short(unit, 20)}")
         below.set_xlabel(f"component of {short(found.quantity.name, 30)}" if _counts(found.at) else "place in the data")
-        error = f"{found.error:.4g}{unit}"
-        below.set_title(f"root of the mean square {error}", loc="right", fontsize="small", color=GREY)
+        error = f"{found.error:.4g} {found.quantity.unit}".rstrip()
+        below.set_title(f"root of the mean square {plain(error)}", loc="right", fontsize="small", color=GREY)
         return at.finish(f"{found.quantity.name} of individual {found.individual} beside the data, error {error}")
 
 

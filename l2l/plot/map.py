@@ -7,10 +7,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
-from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize, to_hex, to_rgb
+from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize, to_hex
 from matplotlib.patches import Patch
 
-from l2l.plot.data.colours import COLOURS, PALETTE, VERMILLION
+from l2l.plot.data.colours import COLOURS, GREY, PALETTE, VERMILLION
 from l2l.plot.data.dimensions import Dimension, Floats
 from l2l.plot.data.map import Map, parameter_map
 from l2l.plot.data.view import Mask, View
@@ -19,7 +19,7 @@ from l2l.plot.picture import Drawn, Place, canvas, rasterized, short
 
 _FINE = 200  # places of an interpolated surface along an axis: as many as can be told apart
 _LEAST_FOR_SURFACE = 10  # points from which on an interpolated surface says something
-_FAILED = "#d9d9d9"
+_MARKERS = ("o", "s", "^", "D", "v", "P", "p", "*")
 
 
 def draw(
@@ -36,8 +36,9 @@ def draw(
     with canvas(place, 1) as at:
         axes = at.axes[0]
         colours, norm = _colours(found, log)
+        marks: ScalarMappable
         if found.grid:
-            marks: ScalarMappable = axes.pcolormesh(
+            marks = axes.pcolormesh(
                 _edges(found.at_x, found.x),
                 _edges(found.at_y, found.y),
                 np.ma.masked_invalid(found.value),
@@ -46,6 +47,8 @@ def draw(
                 rasterized=rasterized(found.value.size),
             )
             _failed_cells(axes, found)
+        elif isinstance(colours, ListedColormap):
+            _regime_points(axes, found, colours)
         else:
             marks = _scattered(axes, found, colours, norm)
         dress(axes, "x", found.x, limits=not found.grid)
@@ -68,7 +71,7 @@ def _colours(found: Map, log: bool | None) -> tuple[str | ListedColormap, Normal
     """Scale of colours, and how values are brought onto it."""
     if found.regimes is not None:
         if len(found.regimes) <= len(PALETTE):
-            colours = [_FAILED if name == "failed" else PALETTE[place] for place, name in enumerate(found.regimes)]
+            colours = [GREY if name == "failed" else PALETTE[place] for place, name in enumerate(found.regimes)]
         else:
             scale = colormaps[COLOURS]
             shares = np.linspace(0.0, 1.0, len(found.regimes))
@@ -104,10 +107,31 @@ def _failed_cells(axes: Axes, found: Map) -> None:
         )
 
 
-def _scattered(axes: Axes, found: Map, colours: str | ListedColormap, norm: Normalize) -> PathCollection:
+def _regime_points(axes: Axes, found: Map, colours: ListedColormap) -> None:
+    """Points of each regime, with a shape of its own that tells it apart in grey."""
+    assert found.regimes is not None
+    for place, name in enumerate(found.regimes):
+        mine = found.value == place
+        if not mine.any():
+            continue
+        failed = name == "failed"
+        many = rasterized(len(mine))
+        axes.plot(
+            found.at_x[mine],
+            found.at_y[mine],
+            "x" if failed else _MARKERS[place % len(_MARKERS)],
+            color=to_hex(colours(place)),
+            markersize=3 if many else 5,
+            markeredgewidth=0.8 if failed else 0.0,
+            label=short(name, 20),
+            rasterized=many,
+        )
+
+
+def _scattered(axes: Axes, found: Map, colours: str, norm: Normalize) -> PathCollection:
     """Points, over a surface between them where there are enough."""
     known = np.isfinite(found.value)
-    surface = _surface(found, known) if found.regimes is None else None
+    surface = _surface(found, known)
     if surface is not None:
         share = np.linspace(0.0, 1.0, len(surface) + 1)
         axes.pcolormesh(
@@ -170,12 +194,14 @@ def _at_share(dimension: Dimension, share: Floats) -> Floats:
 
 def _regimes(axes: Axes, found: Map, colours: ListedColormap) -> None:
     assert found.regimes is not None
-    present = np.unique(found.value[np.isfinite(found.value)]).astype(int).tolist()
-    handles = [Patch(facecolor=to_rgb(colours(place)), label=short(found.regimes[place], 20)) for place in present]
-    star, names = axes.get_legend_handles_labels()
+    handles, names = axes.get_legend_handles_labels()
+    if found.grid:  # cells have no labels of their own
+        present = np.unique(found.value[np.isfinite(found.value)]).astype(int).tolist()
+        handles = [*(Patch(facecolor=to_hex(colours(place))) for place in present), *handles]
+        names = [*(short(found.regimes[place], 20) for place in present), *names]
     axes.legend(
-        handles=[*handles, *star],
-        labels=[*(short(found.regimes[place], 20) for place in present), *names],
+        handles=handles,
+        labels=names,
         title=short(found.quantity.label, 30),
         loc="upper left",
         bbox_to_anchor=(1.01, 1.0),
