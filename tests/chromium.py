@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -45,10 +46,12 @@ class Browser:
     def __init__(self, profile: Path, width: int = 1280, height: int = 900) -> None:
         assert PROGRAM
         # It reads from descriptor 3 and writes to descriptor 4, which the shell makes of the ends of two pipes.
-        to_read, self._writing = os.pipe()
-        self._reading, to_write = os.pipe()
+        (read, self._writing), (self._reading, write) = os.pipe(), os.pipe()
+        to_read, to_write = (fcntl.fcntl(one, fcntl.F_DUPFD, 10) for one in (read, write))  # beyond 3 and 4
+        os.close(read)
+        os.close(write)
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", PROGRAM, *_OPTIONS,
+            ["/bin/bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "bash", PROGRAM, *_OPTIONS,
              f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"],
             pass_fds=(to_read, to_write), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
@@ -62,6 +65,13 @@ class Browser:
         """Addresses that the page asked for, its own included."""
         self.complaints: list[str] = []
         """Errors of scripts and refusals of the page's policy."""
+        try:
+            self._attach(width, height)
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self, width: int, height: int) -> None:
         page = next(one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page")
         attached = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)
         self._session = attached["sessionId"]
