@@ -137,3 +137,13 @@ def test_another_commit_is_measured_in_an_environment_of_its_own(benchmarks: Pat
     (line,) = [line for line in done.stdout.splitlines() if "| import l2l, ms " in line]
     mine, theirs, ratio = (float(cell.replace(",", "")) for cell in line.split("|")[2:5])
     assert ratio == pytest.approx(mine / theirs, rel=0.02)
+
+
+@pytest.mark.parametrize(("tighten", "code", "verdict"), [("1e-6", 0, "kept"), ("1e9", 1, "BROKEN")])
+def test_the_report_says_by_its_exit_code_whether_budgets_are_kept(
+    benchmarks: Path, tighten: str, code: int, verdict: str
+) -> None:
+    done = run(benchmarks / "report.py", "--individuals", "2000", "--only", "report", "--tighten", tighten)
+    assert done.returncode == code, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("| its size ")]
+    assert verdict in line
