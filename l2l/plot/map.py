@@ -9,6 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
 from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize, to_hex
 from matplotlib.patches import Patch
+from matplotlib.tri import LinearTriInterpolator, Triangulation
 
 from l2l.plot.data.colours import COLOURS, GREY, PALETTE, VERMILLION
 from l2l.plot.data.dimensions import Dimension, Floats
@@ -172,17 +173,15 @@ def _scattered(axes: Axes, found: Map, colours: str, norm: Normalize) -> PathCol
 
 def _surface(found: Map, known: Mask) -> Floats | None:
     """(rows, columns) values between the points, linear on the scales of the parameters; None for too few points."""
-    from scipy.interpolate import LinearNDInterpolator
-    from scipy.spatial import QhullError
-
     if known.sum() < _LEAST_FOR_SURFACE or found.x.choices is not None or found.y.choices is not None:
         return None
-    corners = np.stack([found.x.scaled(found.at_x[known]), found.y.scaled(found.at_y[known])], axis=1)
+    x, y = found.x.scaled(found.at_x[known]), found.y.scaled(found.at_y[known])
     middles = (np.arange(_FINE) + 0.5) / _FINE
     try:
-        return np.asarray(LinearNDInterpolator(corners, found.value[known])(*np.meshgrid(middles, middles)))
-    except QhullError:  # all points lie on one line
+        between = LinearTriInterpolator(Triangulation(x, y), found.value[known])
+    except (RuntimeError, ValueError):  # all points lie on one line, or are equal
         return None
+    return np.asarray(np.ma.filled(between(*np.meshgrid(middles, middles)), np.nan))
 
 
 def _at_share(dimension: Dimension, share: Floats) -> Floats:
