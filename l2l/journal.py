@@ -74,6 +74,10 @@ class Record(NamedTuple):
     data: dict[str, Any]
 
 
+Wanted = Mapping[str, tuple[str, ...]]
+"""Kind of record → the entries that are made of it, which are plain or arrays; other kinds are read whole."""
+
+
 class _Header(NamedTuple):
     """What a file says of itself.
 
@@ -324,8 +328,13 @@ def _little(dtype: np.dtype[Any], kind: str) -> str:
     return _LITTLE.setdefault(dtype, dtype.newbyteorder("<").str)
 
 
-def decode(payload: bytes) -> tuple[str, dict[str, Any]]:
-    """Kind and data of a record's payload; its arrays are read-only views of it."""
+def decode(payload: bytes, wanted: Wanted | None = None) -> tuple[str, dict[str, Any]]:
+    """Kind and data of a record's payload; its arrays are read-only views of it.
+
+    Args:
+        payload: Of the record.
+        wanted: As of `read_journal`.
+    """
     (length,) = _HEADER.unpack_from(payload)
     body = _HEADER.size + length
 
@@ -333,23 +342,45 @@ def decode(payload: bytes) -> tuple[str, dict[str, Any]]:
         if _ARRAY not in mapping:
             return mapping
         name, shape, offset = mapping[_ARRAY]
-        dtype = np.dtype(name)
-        if dtype.kind not in "biufc" or dtype.subdtype is not None or offset < 0 or any(size < 0 for size in shape):
+        dtype = _DTYPES.get(name) or _dtype(name)
+        if offset < 0 or any(size < 0 for size in shape):
             raise ValueError(f"expected a numeric array, got {name!r} of shape {shape} at {offset}")
-        return np.frombuffer(payload, dtype, math.prod(shape), body + offset).reshape(shape)
+        array = np.frombuffer(payload, dtype, math.prod(shape), body + offset)
+        return array if len(shape) == 1 else array.reshape(shape)
 
-    kind, data = json.loads(payload[_HEADER.size : body], object_hook=revive)
+    header = str(payload[_HEADER.size : body], "utf-8")  # json would look first which encoding bytes have
+    names = wanted.get(header[2 : header.index('"', 2)]) if wanted else None
+    kind, data = json.loads(header, object_hook=revive if names is None else None)
     if not isinstance(kind, str) or not isinstance(data, dict):
         raise ValueError("expected a kind and its data")
+    if names is not None:
+        said = {name: data[name] for name in names}
+        data = {name: revive(one) if isinstance(one, dict) else one for name, one in said.items()}
     return kind, data
 
 
-def read_journal(folder: Path, after: Position | None = None) -> Iterator[Record]:
+_DTYPES: dict[str, np.dtype[Any]] = {}
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    """The numeric type of a name in files.
+
+    Raises:
+        ValueError: It is another one.
+    """
+    dtype = np.dtype(name)
+    if dtype.kind not in "biufc" or dtype.subdtype is not None:
+        raise ValueError(f"expected a numeric array, got {name!r}")
+    return _DTYPES.setdefault(name, dtype)
+
+
+def read_journal(folder: Path, after: Position | None = None, wanted: Wanted | None = None) -> Iterator[Record]:
     """The records of a journal in order; at any time, also while they are being written.
 
     Args:
         folder: Of the journal; one that does not exist has no records.
         after: Where a record ended: only what follows; None for all.
+        wanted: What is made of records; None for all of them, whole.
 
     Raises:
         StorageError: A file cannot be read, is missing or is damaged; names the file and the place.
@@ -359,7 +390,7 @@ def read_journal(folder: Path, after: Position | None = None) -> Iterator[Record
     while True:
         seen = _signature(folder)
         try:
-            for record in _records(folder, position):
+            for record in _records(folder, position, wanted):
                 position, tries = record.position, 0
                 yield record
         except Damaged:
@@ -384,7 +415,7 @@ def identity(folder: Path) -> str:
     return chain[0].header.journal.hex() if chain else ""
 
 
-def _records(folder: Path, after: Position | None) -> Iterator[Record]:
+def _records(folder: Path, after: Position | None, wanted: Wanted | None) -> Iterator[Record]:
     chain = _chain(folder)
     if after is not None and chain and after.file not in [one.header.number for one in chain]:
         raise Damaged(file_of(folder, after.file), "the file is missing, although records of it are archived")
@@ -397,21 +428,21 @@ def _records(folder: Path, after: Position | None) -> Iterator[Record]:
         try:
             with one.path.open("rb") as file:
                 for end, payload in _payloads(file, one, start):
-                    yield Record(Position(number, end), *_decoded(payload, one.path, end))
+                    yield Record(Position(number, end), *_decoded(payload, one.path, end, wanted))
         except FileNotFoundError:
             return  # the run was finished in the meantime
         except OSError as error:
             raise storage_error(one.path, "read", error) from None
 
 
-def _decoded(payload: bytes, path: Path, end: int) -> tuple[str, dict[str, Any]]:
+def _decoded(payload: bytes, path: Path, end: int, wanted: Wanted | None = None) -> tuple[str, dict[str, Any]]:
     """Kind and data of a record whose checksum is right.
 
     Raises:
         Damaged: It says nothing that l2l would have written.
     """
     try:
-        kind, data = decode(payload)
+        kind, data = decode(payload, wanted)
     except (ValueError, TypeError, LookupError, RecursionError, MemoryError, struct.error) as error:
         raise Damaged(path, f"a record that does not read ({error})", end - len(payload) - _FRAME.size) from None
     return kind, data

@@ -12,9 +12,10 @@ from l2l.display.output import Unwritable, complain, flush_output, silence, unhe
 from l2l.errors import L2LError, UserError, storage_error
 
 COMMANDS = (
-    "run", "submit", "resume", "rerun", "status", "show", "plot", "report", "compare", "export", "check", "repair",
-    "list", "new",
-)  # fmt: skip
+    *("run", "submit", "resume", "rerun"),
+    *("status", "watch", "show", "plot", "report", "compare", "export"),
+    *("check", "repair", "list", "new"),
+)
 
 FINISHED, FAILED, WRONG, STOPPED = 0, 1, 2, 75
 INTERRUPTED = 130

@@ -11,6 +11,7 @@ from l2l.errors import NotFoundError
 if TYPE_CHECKING:
     from l2l.trajectory import Trajectory
     from l2l.trajectory.solution import Solution
+    from l2l.trajectory.table import Table
 
 
 def best_lines(trajectory: "Trajectory") -> list[str]:
@@ -62,6 +63,8 @@ def counts_line(trajectory: "Trajectory") -> str:
 def ranked_table(trajectory: "Trajectory", count: int) -> tuple[list[str], list[list[Any]]]:
     """The best individuals as columns and rows: number, generation, fitness, spread, parameters.
 
+    With several objectives a column says who is on the Pareto front.
+
     Raises:
         NotFoundError: No individual has a fitness yet.
     """
@@ -70,14 +73,88 @@ def ranked_table(trajectory: "Trajectory", count: int) -> tuple[list[str], list[
     if not found:
         _ = trajectory.best  # says why
     several = trajectory.trials_per_individual > 1
-    columns = ["individual", "generation"]
+    front = {one.number for one in trajectory.front} if len(names) > 1 else set()
+    columns = ["individual", "generation", *(["front"] if front else [])]
     for name in names:
         columns += [name, f"spread of {name}"] if several else [name]
     columns += trajectory.space.names
     rows = []
     for one in found:
         row: list[Any] = [one.number, one.generation]
+        row += [one.number in front] if front else []
         for name in names:
             row += [_of(one.fitness, name), _of(one.spread, name)] if several else [_of(one.fitness, name)]
         rows.append(row + [None if name in one.inactive else one[name] for name in trajectory.space.names])
     return columns, rows
+
+
+def individual_tables(trajectory: "Trajectory", number: int) -> list[tuple[str, list[str], list[list[Any]]]]:
+    """An individual as titled tables: its parameters, what it came to, its trials, and fresh trials of a validation.
+
+    Raises:
+        NotFoundError: There is none of that number in a complete generation.
+    """
+    one = trajectory.individual(number)
+    space = trajectory.space
+    parameters = [
+        [name, None if name in one.inactive else one[name], space.parameters[name].unit or None] for name in space.names
+    ]
+    several = trajectory.trials_per_individual > 1
+    came = []
+    for objective in trajectory.objectives:
+        spread = [_of(one.spread, objective.name)] if several else []
+        came.append([objective.name, _of(one.fitness, objective.name), *spread, objective.unit or None])
+    tables = [
+        ("parameters", ["parameter", "value", "unit"], parameters),
+        ("fitness", ["objective", "value", *(["spread"] if several else []), "unit"], came),
+        ("trials", *_trial_rows(one.trials)),
+    ]
+    fresh = trajectory.validation
+    if len(fresh) and (fresh["individual"] == number).any():
+        tables.append(("validation", *_trial_rows(fresh.where(fresh["individual"] == number))))
+    return tables
+
+
+def _trial_rows(table: "Table") -> tuple[list[str], list[list[Any]]]:
+    """Trials with what they came to: status, objectives, observables, then where and how long they ran."""
+    wanted = ["number", "status"]
+    wanted += [name for name in table if name.startswith(("fitness/", "observables/"))]
+    wanted += ["seconds", "host", "seed", "attempt"]
+    names = [name.partition("/")[2] or name for name in wanted]
+    columns = [table.labels(name) for name in wanted]
+    return ["trial", *names[1:]], [[column[row] for column in columns] for row in range(len(table))]
+
+
+def validation_table(trajectory: "Trajectory") -> tuple[list[str], list[list[Any]]]:
+    """The fresh trials of the winners as columns and rows."""
+    table = trajectory.validation
+    columns, rows = _trial_rows(table) if len(table) else ([], [])
+    individuals = table["individual"].tolist() if len(table) else []
+    return ["individual", *columns], [[one, *row] for one, row in zip(individuals, rows, strict=True)]
+
+
+def generations_table(trajectory: "Trajectory") -> tuple[list[str], list[list[Any]]]:
+    """The generations as columns and rows: size, failures, best so far, best and median of each, time."""
+    table = trajectory.generations
+    columns = ["generation", "individuals", "failed"]
+    for one in trajectory.objectives:
+        columns += [f"{one.name} so far", f"best {one.name}", f"median {one.name}"]
+    reported = [name for name in table if name.startswith("optimizer/") and table[name].ndim == 1]
+    columns += ["seconds", *(name.partition("/")[2] for name in reported)]
+    status = trajectory.individuals["status"]
+    rows: list[list[Any]] = []
+    for place, (first, count) in enumerate(zip(table["first"].tolist(), table["count"].tolist(), strict=True)):
+        part = slice(first, first + count)
+        row: list[Any] = [place, count, int(np.count_nonzero(status[part]))]
+        for one in trajectory.objectives:
+            values = trajectory.individuals[f"fitness/{one.name}"][part]
+            values = values[~np.isnan(values)]
+            middle = float(np.median(values)) if len(values) else float("nan")
+            row += [table[f"best/{one.name}"][place], _best_of(values, one.sign), middle]
+        row.append(float(table["finished"][place] - table["started"][place]))
+        rows.append(row + [table[name][place] for name in reported])
+    return columns, rows
+
+
+def _best_of(values: Any, sign: float) -> float:
+    return float((values * sign).min() * sign) if len(values) else float("nan")

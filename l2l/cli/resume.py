@@ -4,13 +4,14 @@ import argparse
 from pathlib import Path
 
 from l2l.cli.parser import Command
-from l2l.cli.run import accept_argument, change_arguments, changes_of
+from l2l.cli.run import accept_argument, change_arguments, changes_of, progress_arguments, way_of
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", type=Path, help="the run's folder")
     change_arguments(parser)
     accept_argument(parser)
+    progress_arguments(parser)
     parser.add_argument(
         "--adopt",
         action="store_true",
@@ -28,7 +29,13 @@ def _run(arguments: argparse.Namespace) -> int:
     folder = run_folder(arguments.run)
     directory = config.Change("directory", str(folder.absolute()), f"the folder {folder}")
     experiment = config.load(folder / "experiment.yaml", [*changes_of(arguments), directory])
-    return carry_out(experiment, accept_changes=arguments.accept_changes, adopt=arguments.adopt, command="resume")
+    return carry_out(
+        experiment,
+        accept_changes=arguments.accept_changes,
+        adopt=arguments.adopt,
+        command="resume",
+        way=way_of(arguments),
+    )
 
 
 COMMAND = Command(

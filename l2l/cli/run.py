@@ -9,6 +9,7 @@ from l2l.cli.parser import Command
 from l2l.display.output import say, unheard
 
 if TYPE_CHECKING:
+    from l2l.display.progress import Way
     from l2l.experiment import Experiment
 
 
@@ -44,6 +45,18 @@ def accept_argument(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on although the optimizee has changed, on your word that its results are the same",
     )
+
+
+def progress_arguments(parser: argparse.ArgumentParser) -> None:
+    """How `run` and `resume` show their progress."""
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--plain", action="store_true", help="print lines, as in a log file, and nothing that moves")
+    either.add_argument("--quiet", action="store_true", help="print errors alone, and why a run stopped before its end")
+
+
+def way_of(arguments: argparse.Namespace) -> "Way":
+    """How the progress is to be shown."""
+    return "quiet" if arguments.quiet else "plain" if arguments.plain else "auto"
 
 
 def changes_of(arguments: argparse.Namespace) -> list[Any]:
@@ -91,6 +104,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     change_arguments(parser)
     accept_argument(parser)
+    progress_arguments(parser)
     parser.add_argument(
         "--fresh",
         action="store_true",
@@ -117,12 +131,13 @@ def _run(arguments: argparse.Namespace) -> int:
     check_not_read(arguments.file, experiment)
     if arguments.chain is not None:
         return _run_chained(experiment, arguments)
-    said = {"accept_changes": arguments.accept_changes, "fresh": arguments.fresh, "command": "run"}
+    accept, fresh, way = arguments.accept_changes, arguments.fresh, way_of(arguments)
     if arguments.repeats is None:
-        return carry_out(experiment, **said)
+        return carry_out(experiment, accept_changes=accept, fresh=fresh, command="run", way=way)
     for number in range(arguments.repeats):
         folder = experiment.directory / f"{number:03d}"
-        code = carry_out(experiment.changed(seed=experiment.seed + number, directory=folder), **said)
+        one = experiment.changed(seed=experiment.seed + number, directory=folder)
+        code = carry_out(one, accept_changes=accept, fresh=fresh, command="run", way=way)
         if code:
             return code
     return 0
@@ -151,13 +166,16 @@ def _run_chained(experiment: "Experiment", arguments: argparse.Namespace) -> int
     from l2l.submit.chain import chained
 
     def told(line: str) -> None:
+        if arguments.quiet:
+            return
         with unheard(sys.stdout):
             say(line, flush=True)
 
+    def carried_out() -> int:
+        return carry_out(experiment, accept_changes=arguments.accept_changes, way=way_of(arguments))
+
     folder, script = experiment.directory.absolute(), arguments.chain.absolute()
-    return chained(
-        folder, script, arguments.max_jobs, lambda: carry_out(experiment, accept_changes=arguments.accept_changes), told
-    )
+    return chained(folder, script, arguments.max_jobs, carried_out, told)
 
 
 COMMAND = Command(

@@ -9,7 +9,7 @@ from l2l.cli.dispatch import FAILED, FINISHED, STOPPED
 from l2l.cli.folders import begun, shown
 from l2l.display.hints import typed
 from l2l.display.output import complain, flush_output, say, unheard
-from l2l.display.progress import watching
+from l2l.display.progress import Way, watching
 from l2l.errors import ChangedOptimizee
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def carry_out(
     adopt: bool = False,
     fresh: bool = False,
     command: str = "",
+    way: Way = "auto",
 ) -> int:
     """Run an experiment with its progress shown; returns the exit code.
 
@@ -31,22 +32,23 @@ def carry_out(
         experiment: To be run.
         accept_changes, adopt, fresh: As `Experiment.run` has them.
         command: What was typed, to say what else can be: "run" or "resume".
+        way: How progress is shown; of a quiet run, errors and the reason of a stop are said alone.
     """
     folder = experiment.directory
     objectives = [one.name for one in experiment.optimizee.objectives]
     begins = False
     over = False
     try:
-        with watching(objectives) as watch:
+        with watching(objectives, way=way) as watch:
 
             def told(progress: "Progress") -> None:
                 nonlocal begins, over
                 over = progress.state == "finished"
-                if not begins:  # the folder is ours, and holds no other experiment
-                    begins = True
+                if not begins and way != "quiet":  # the folder is ours, and holds no other experiment
                     _say(f"{'going on in' if begun(folder) else 'new run in'} {shown(folder)}")
                     if remark := experiment.launcher_for().remark(experiment.resources):
                         _say(f"note: {remark}")
+                begins = True
                 watch(progress)
 
             trajectory = experiment.run(progress=told, accept_changes=accept_changes, adopt=adopt, fresh=fresh)
@@ -60,6 +62,8 @@ def carry_out(
     if not trajectory.finished:
         _stopped(folder, f"stopped: {trajectory.reason}")
         return STOPPED
+    if way == "quiet":
+        return FINISHED if trajectory.succeeded else FAILED
     if not begins:
         _say(f"{shown(folder)} is finished already")
     lines = summary(trajectory, folder)

@@ -16,7 +16,13 @@ _STEERING = re.compile(
 )
 """Control characters, what turns the direction of writing, separators of lines, halves of pairs, invisible tags."""
 
-_PLAINER = {"…": "...", "·": "-", "×": "x", "±": "+-", "━": "=", "╌": "-", "µ": "u", "→": "->"}
+_PLAINER = {
+    **dict(zip("·×━╌µ", "-x=-u", strict=True)),
+    "…": "...",
+    "±": "+-",
+    "→": "->",
+    **dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True)),  # bars, as heavy as they are high
+}
 """Letters of our own tables and lines, for a terminal whose encoding does not have them."""
 
 

@@ -1,15 +1,19 @@
-"""The progress of a run: a live line on a terminal, plain lines elsewhere."""
+"""The progress of a run: lines that change in place on a terminal, a display in a notebook, plain lines elsewhere."""
 
+import html
 import math
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
-from l2l.display.output import Fitting, escaped, is_terminal, unheard, write
-from l2l.display.tables import cell, duration
+from l2l.display.output import Fitting, escaped, unheard, write
+from l2l.display.spark import bar, sparkline
+from l2l.display.tables import cell, cut, duration
+from l2l.display.terminal import kind_of
 
 if TYPE_CHECKING:
     from l2l.experiment import Progress
@@ -21,18 +25,36 @@ _MOST = 60.0
 _GAP = "  "
 _WINDOW = 30.0
 """Seconds over which the rate is taken."""
+_FRAME = 0.125
+"""Seconds between two pictures on a terminal."""
+_NOTEBOOK_FRAME = 0.5
+"""Seconds between two pictures in a notebook, each of which is a message to a browser."""
+_NOTEBOOK_WIDTH = 100
+"""Letters of a line in a notebook."""
+_BAR = 30
+_SHORTEST_BAR = 8
+_GENERATIONS = 400
+"""Generations of which the best is kept for the sparkline."""
+
+
+Way = Literal["auto", "plain", "quiet"]
+"""How progress is shown: as the stream allows, as lines, not at all."""
 
 
 @contextmanager
-def watching(objectives: Sequence[str], stream: TextIO | None = None) -> Iterator[Callable[["Progress"], None]]:
+def watching(
+    objectives: Sequence[str], stream: TextIO | None = None, way: Way = "auto"
+) -> Iterator[Callable[["Progress"], None]]:
     """A watcher for `Experiment.run`, for as long as it is entered; it never raises.
 
     Args:
         objectives: Their names.
         stream: Where it is shown; standard output unless given.
+        way: How it is shown.
     """
     stream = stream or sys.stdout
-    shown = (_Live if is_terminal(stream) else _Plain)(objectives, stream)
+    kind = kind_of(stream) if way == "auto" else way
+    shown = _SHOWN[kind](objectives, stream)
 
     def watch(progress: "Progress") -> None:
         with unheard(stream):
@@ -160,55 +182,162 @@ class _Plain:
             self._waiting = None
 
 
+class _Quiet:
+    """Says nothing."""
+
+    def __init__(self, objectives: Sequence[str], stream: TextIO) -> None:
+        pass
+
+    def begin(self) -> None:
+        """Nothing is said yet."""
+
+    def __call__(self, progress: "Progress") -> None:
+        """Nothing is said of it."""
+
+    def rest(self) -> None:
+        """Nothing is left to say."""
+
+
 class _Live:
-    """One line that changes in place."""
+    """A few lines that change in place."""
 
     def __init__(self, objectives: Sequence[str], stream: TextIO) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self._objectives = objectives
-        self._rate = Rate()
+        self._lines = Lines(objectives)
         self._console = Console(file=cast("TextIO", Fitting(stream)), highlight=False)
-        self._live = Live("starting", console=self._console, refresh_per_second=8, transient=True)
+        # Without a thread: the run tells where it stands ten times per second, and is never kept from its work.
+        self._live = Live("starting", console=self._console, auto_refresh=False, transient=True)
+        self._drawn = -math.inf
 
     def begin(self) -> None:
-        """Show the line."""
-        self._live.start()
+        """Show the lines."""
+        self._live.start(refresh=True)
 
     def __call__(self, progress: "Progress") -> None:
-        """Let the line say where the run stands."""
+        """Let the lines say where the run stands."""
         from rich.text import Text
 
-        self._rate.note(progress)
-        if progress.state == "starting" and progress.message:  # a remark stays above the line
+        self._lines.note(progress)
+        if progress.state == "starting" and progress.message:  # a remark stays above the lines
             self._console.print(Text(escaped(progress.message, keep="\n")))
-        line = live_line(progress, self._objectives, self._rate, self._console.width)
-        self._live.update(Text(escaped(line, keep=""), no_wrap=True, overflow="ellipsis"))
+        now = time.monotonic()
+        if progress.state == "running" and now - self._drawn < _FRAME:
+            return
+        self._drawn = now
+        lines = self._lines.of(progress, self._console.width)
+        text = "\n".join(escaped(line, keep="") for line in lines)
+        self._live.update(Text(text, no_wrap=True, overflow="crop"), refresh=True)
 
     def rest(self) -> None:
-        """Remove the line."""
+        """Remove the lines."""
         self._live.stop()
 
 
-def live_line(progress: "Progress", objectives: Sequence[str], rate: Rate, width: int) -> str:
-    """Where the run stands, in one line of a terminal; what matters least is left out where it is narrow."""
-    what = generation_text(progress) if progress.state in ("running", "replaying") else progress.state
-    what = f"replaying {what}" if progress.state == "replaying" else what
-    left = rate.remaining(progress)
-    parts = [
-        what,
-        f"{progress.done}/{progress.total} trials" if progress.total else "",
-        best_text(progress, objectives),
-        failures_text(progress),
-        duration(progress.seconds) + (f" ({duration(left)} left)" if left is not None else ""),
-        f"{rate.per_second:.3g}/s" if rate.per_second else "",
-    ]
-    parts = [part for part in parts if part]
-    while len(parts) > 1 and len(_GAP.join(parts)) > width:
-        parts.pop()
-    free = min(20, width - len(_GAP.join(parts)) - len(_GAP))
-    if progress.total and free >= 8:
-        full = round(free * progress.done / progress.total)
-        parts.insert(1, "━" * full + "╌" * (free - full))
-    return _GAP.join(parts)
+class _Notebook:
+    """A display below the cell that runs, which changes in place and stays."""
+
+    def __init__(self, objectives: Sequence[str], stream: TextIO) -> None:
+        self._lines = Lines(objectives)
+        self._shown: Any = None
+        self._drawn = -math.inf
+
+    def begin(self) -> None:
+        """Nothing is shown yet."""
+
+    def __call__(self, progress: "Progress") -> None:
+        """Let the display say where the run stands."""
+        self._lines.note(progress)
+        now = time.monotonic()
+        if progress.state == "running" and now - self._drawn < _NOTEBOOK_FRAME:
+            return
+        self._drawn = now
+        self._draw(progress)
+
+    def _draw(self, progress: "Progress") -> None:
+        display = import_module("IPython.display").display
+        lines = [escaped(line, keep="") for line in self._lines.of(progress, _NOTEBOOK_WIDTH)]
+        if progress.message and progress.state in ("stopped", "finished"):
+            lines.append(escaped(progress.message))
+        text = "\n".join(lines)
+        shown = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
+        if self._shown is None:
+            self._shown = display(shown, raw=True, display_id=True)
+        else:
+            self._shown.update(shown, raw=True)
+
+    def rest(self) -> None:
+        """What was shown last stays."""
+
+
+_SHOWN: dict[str, Callable[[Sequence[str], TextIO], Any]] = {
+    "terminal": _Live,
+    "notebook": _Notebook,
+    "lines": _Plain,
+    "plain": _Plain,
+    "quiet": _Quiet,
+}
+
+
+class Lines:
+    """Where a run stands, as lines of a terminal.
+
+    Args:
+        objectives: Their names.
+    """
+
+    def __init__(self, objectives: Sequence[str]) -> None:
+        self._objectives = objectives
+        self._rate = Rate()
+        self._bests: deque[tuple[float, ...]] = deque(maxlen=_GENERATIONS)
+
+    def note(self, progress: "Progress") -> None:
+        """Take in where the run stands."""
+        self._rate.note(progress)
+        if progress.complete and progress.best:
+            self._bests.append(progress.best)
+
+    def of(self, progress: "Progress", width: int) -> list[str]:
+        """How far the run is and what it found; where it is narrow, what matters least is left out.
+
+        Args:
+            progress: Where the run stands.
+            width: Of the terminal, in letters.
+        """
+        what = generation_text(progress) if progress.state in ("running", "replaying") else progress.state
+        what = f"replaying {what}" if progress.state == "replaying" else what
+        left, rate = self._rate.remaining(progress), self._rate.per_second
+        first = _fitted(
+            [
+                what,
+                f"{progress.done}/{progress.total} trials" if progress.total else "",
+                f"{duration(left)} left" if left is not None else "",
+                f"{rate:.3g}/s" if rate else "",
+                f"{duration(progress.seconds)} gone",
+            ],
+            width,
+        )
+        free = min(_BAR, width - len(_GAP.join(first)) - len(_GAP))
+        if progress.total and free >= _SHORTEST_BAR:
+            first.insert(1, bar(progress.done / progress.total, free))
+        second = _fitted(
+            [
+                best_text(progress, self._objectives),
+                failures_text(progress),
+                f"{progress.cached} cached" if progress.cached else "",
+            ],
+            width,
+        )
+        free = min(_BAR, width - len(_GAP.join(second)) - len(_GAP))
+        if len(self._bests) > 1 and len(self._objectives) == 1 and free >= _SHORTEST_BAR:
+            second.insert(1, sparkline([best[0] for best in self._bests], free))
+        return [cut(_GAP.join(parts), width) for parts in (first, second) if parts]
+
+
+def _fitted(parts: Sequence[str], width: int) -> list[str]:
+    """The first parts that fit beside each other."""
+    found = [part for part in parts if part]
+    while len(found) > 1 and len(_GAP.join(found)) > width:
+        found.pop()
+    return found

@@ -89,7 +89,7 @@ def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int, h
     lines = [
         (" " * _GAP)
         .join(
-            _cut(text, size).rjust(size) if number else _cut(text, size).ljust(size)
+            cut(text, size).rjust(size) if number else cut(text, size).ljust(size)
             for text, size, number in zip(line, sizes, numbers, strict=False)
         )
         .rstrip()
@@ -100,7 +100,8 @@ def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int, h
     return "\n".join(lines)
 
 
-def _cut(text: str, size: int) -> str:
+def cut(text: str, size: int) -> str:
+    """A text of at most so many letters."""
     return text if len(text) <= size else text[: max(0, size - 1)] + "…"
 
 

@@ -27,6 +27,13 @@ def test_one_kind_or_one_plugin_is_listed(capsys: pytest.CaptureFixture[str]) ->
     assert listed(capsys, "launchers", "--names").splitlines() == registry.names("launcher")
 
 
+def test_an_overview_has_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [line for line in listed(capsys, "--overview").splitlines() if line.startswith("  ")]
+    names = [name for kind in registry.KINDS for name in registry.names(kind)]
+    assert [line.split()[0] for line in lines] == names
+    assert all(len(line.split()) > 2 for line in lines)
+
+
 def test_a_plugin_in_a_file_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "optimizee", "my_network"]) == 0
     out = listed(capsys, "optimizees", "my_network.py:MyNetwork")

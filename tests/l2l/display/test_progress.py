@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from l2l.display.progress import Rate, live_line, watching
+from l2l.display.progress import Lines, Rate, Way, watching
 from l2l.experiment import Progress
 
 
@@ -75,19 +75,53 @@ def test_a_terminal_gets_one_line_that_changes(
     assert "generation 3/20" in out or "stopping" in out
 
 
-@pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])
-def test_the_live_line_fits_the_terminal(width: int) -> None:
-    rate = Rate()
-    rate.note(step(seconds=0.0, simulated=0))
-    progress = step(seconds=90.0, simulated=300, done=5, generation=2, failures=3)
-    rate.note(progress)
-    line = live_line(progress, ["rate_error"], rate, width)
-    assert len(line) <= width
-    assert line.startswith("generation 3/20")
-    assert ("best rate_error 0.25" in line) == (width >= 60)
-    assert ("3.33/s" in line) == (width >= 120)
+@pytest.mark.parametrize("width", [12, 20, 40, 60, 80, 120, 200])
+def test_the_live_lines_fit_the_terminal_with_rate_and_time_left_at_80_columns(width: int) -> None:
+    lines = Lines(["rate_error"])
+    lines.note(step(seconds=0.0, simulated=0))
+    for generation in range(3):
+        lines.note(step(generation=generation, complete=True, best=(1.0 / (generation + 1),)))
+    progress = step(seconds=90.0, simulated=300, done=5, generation=2, failures=3, cached=2)
+    lines.note(progress)
+    shown = lines.of(progress, width)
+    assert len(shown) == 2 and all(len(line) <= width for line in shown)
+    assert shown[0].startswith("generation 3/20"[: width - 1])
+    if width >= 80:
+        assert "5/16 trials" in shown[0] and "3.19/s" in shown[0] and "left" in shown[0] and "━" in shown[0]
+        assert "best rate_error 0.25" in shown[1] and "3 failed" in shown[1] and "2 cached" in shown[1]
+        assert "█" in shown[1]
 
 
-def test_the_live_line_says_what_else_goes_on() -> None:
-    assert live_line(step(state="stopping"), [], Rate(), 80).startswith("stopping")
-    assert live_line(step(state="replaying", generation=4), [], Rate(), 80).startswith("replaying generation 5/20")
+def test_the_live_lines_say_what_else_goes_on() -> None:
+    assert Lines([]).of(step(state="stopping"), 80)[0].startswith("stopping")
+    assert Lines([]).of(step(state="replaying", generation=4), 80)[0].startswith("replaying generation 5/20")
+
+
+@pytest.mark.parametrize("name", ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"])
+def test_a_rank_has_no_terminal_whatever_its_output_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(name, "0")
+    with watching(["error"]) as watch:
+        watch(step(complete=True))
+    assert capsys.readouterr().out == "generation 1/20  16 trials  best error 0.25  0:00:01\n"
+
+
+@pytest.mark.parametrize("way", ["plain", "quiet"])
+def test_the_way_is_chosen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], way: Way) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    with watching(["error"], way=way) as watch:
+        watch(step(complete=True))
+    shown = capsys.readouterr().out
+    assert shown == ("" if way == "quiet" else "generation 1/20  16 trials  best error 0.25  0:00:01\n")
+
+
+def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    with watching(["error"]) as watch:
+        watch(step(complete=True))
+    assert capsys.readouterr().out == "generation 1/20  16 trials  best error 0.25  0:00:01\n"
