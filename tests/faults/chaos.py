@@ -62,6 +62,12 @@ _PATIENCE = 180.0
 _CODES = {0, 1, 75, 130, -signal.SIGKILL, 128 + signal.SIGKILL, -signal.SIGINT, -signal.SIGTERM, 143}
 
 
+# What HDF5 prints of a write that failed, whatever we do with the error.
+_OF_HDF5 = "h5py/_objects.pyx"
+# What ends a run with exit code 1 that came to its end: with common seeds, a trial may fail for every individual.
+_NO_FITNESS = "no individual has a fitness"
+
+
 @dataclass
 class Scenario:
     """One random run.
@@ -103,6 +109,7 @@ class Scenario:
             trials=int(draws.integers(1, 4)),
             seed=int(draws.integers(1000)),
             seeding=str(draws.choice(["individual", "common"])),
+            max_failures=1.0,
             stop={"generations": int(draws.integers(5, 25))},
             directory=str(run),
         )
@@ -119,7 +126,8 @@ class Scenario:
             disturbance = str(self.draws.choice(DISTURBANCES))
             code, said = self._disturbed(disturbance)
             self.story.append(f"→ {code}")
-            assert "unexpected" not in said and "Traceback" not in said, said
+            assert "unexpected" not in said, said
+            assert "Traceback" not in said or _OF_HDF5 in said, said
             assert code in _CODES, (code, said)
             reported, seen = self._check_reports(reported, seen)
             if code == 0 and disturbance != "freeze":
@@ -127,7 +135,7 @@ class Scenario:
         launcher = self._launcher()
         self.story.append(f"end {launcher}")
         code, said = self._leader(launcher).end(_PATIENCE)
-        assert code == 0, said
+        assert code == 0 or _NO_FITNESS in said, said
         reported, _ = self._check_reports(reported, seen)
         self._compare(reported)
 
@@ -163,7 +171,7 @@ class Scenario:
             return  # the order of arrival is part of what a steady run is
         file = self._write("whole", self.place / "whole.notes", self.place / "whole")
         code, said = Leader("run", file, "--launcher", "serial", environment=ENVIRONMENT).end(_PATIENCE)
-        assert code == 0, said
+        assert code == 0 or _NO_FITNESS in said, said
         same(found, Trajectory(self.place / "whole"))
 
     def _launcher(self) -> str:
@@ -225,7 +233,7 @@ class Scenario:
         modes = [mode for mode in Mode if mode is not Mode.TWICE]
         mode = modes[int(self.draws.integers(len(modes)))]
         error = int(self.draws.choice([errno.EIO, errno.ENOSPC, errno.ESTALE, errno.EDQUOT]))
-        at = int(self.draws.integers(1, 400))
+        at = int(self.draws.integers(1, 200))
         self.story[-1] = f"disk: call {at} {mode.value} ({errno.errorcode[error]}), serial"
         leader = self._leader("serial", (sys.executable, "-m", "tests.faults.tampered"))
         Tamper(leader.process.pid, self.run, at, mode, error).run()
