@@ -117,6 +117,13 @@ class Individual(Mapping[str, Any]):
     def __hash__(self) -> int:
         return hash(self.key)
 
+    def _repr_html_(self) -> str:
+        """As notebooks show it: a table of the parameters."""
+        from l2l.display.markup import table
+
+        rows = [[name, "inactive" if name in self.inactive else value] for name, value in self.items()]
+        return table(["parameter", "value"], rows)
+
     def __repr__(self) -> str:
         shown = (
             f"{name}={_shown(value)}" + ("?" if name in self.inactive else "")

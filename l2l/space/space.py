@@ -19,6 +19,9 @@ from l2l.space.narrowing import narrowed
 from l2l.space.parameter import Parameter
 from l2l.values import A_NAME, is_name
 
+_DECLARED = ("kind", "low", "high", "choices", "fixed", "default", "unit", "log", "step", "shape", "when")
+"""What parameters declare, in the order in which it is shown."""
+
 
 class ParameterSpace:
     """Named parameters, with conditions under which they have an effect and constraints on their values.
@@ -121,6 +124,19 @@ class ParameterSpace:
 
     def _identity(self) -> str:
         return json.dumps(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        """As notebooks show it: a table of what the parameters declare, and the constraints."""
+        from l2l.display.markup import heading, table
+
+        said = [one.to_dict() | {"kind": one.kind} for one in self._parameters.values()]
+        for one in said:
+            if "choices" in one:
+                one["choices"] = ", ".join(map(str, one["choices"]))
+        columns = [name for name in _DECLARED if any(name in one for one in said)]
+        rows = [[name, *(one.get(column) for column in columns)] for name, one in zip(self.names, said, strict=True)]
+        constraints = heading(f"constraints: {', '.join(self.constraints)}") if self.constraints else ""
+        return table(["parameter", *columns], rows) + constraints
 
     def __repr__(self) -> str:
         lines = [f"    {name}={parameter!r}," for name, parameter in self._parameters.items()]

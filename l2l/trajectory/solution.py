@@ -59,6 +59,20 @@ class Solution(Mapping[str, Any]):
         """Parameters that have no effect here."""
         return self.individual.inactive
 
+    def _repr_html_(self) -> str:
+        """As notebooks show it: its fitness and its parameters."""
+        from l2l.display.markup import heading, table
+
+        fitness = self.fitness if isinstance(self.fitness, Mapping) else {"fitness": self.fitness}
+        spread = self.spread if isinstance(self.spread, Mapping) else {"fitness": self.spread}
+        values = [[name, value, spread[name]] for name, value in fitness.items()]
+        parameters = [[name, "inactive" if name in self.inactive else value] for name, value in self.items()]
+        return (
+            heading(f"individual {self.number} of generation {self.generation}: {self.status.name}")
+            + table(["objective", "value", "spread"], values)
+            + table(["parameter", "value"], parameters)
+        )
+
     def __repr__(self) -> str:
         point = repr(self.individual).removeprefix("Individual(").removesuffix(")")
         return f"Solution({self.number}: fitness={self.fitness!r}, {point})"

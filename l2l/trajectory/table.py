@@ -68,6 +68,17 @@ class Table(Mapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         return name in self._columns
 
+    def _repr_html_(self) -> str:
+        """As notebooks show it: the first rows of the first columns, with their units."""
+        from l2l.display.markup import COLUMNS, ROWS, heading, table
+
+        names = sorted((name for name in self if name != "entropy"), key=_by_interest)  # which seed says as well
+        shown = {name: self.labels(name) for name in names[:COLUMNS]}
+        units = [self.attributes(name).get("unit", "") for name in names]
+        titles = [f"{name} [{unit}]" if unit else name for name, unit in zip(names, units, strict=True)]
+        rows = [[column[row] for column in shown.values()] for row in range(min(len(self), ROWS))]
+        return heading(f"{self.name}: {len(self):,} rows") + table(titles, rows, len(self))
+
     def __repr__(self) -> str:
         return f"Table({self.name!r}, {len(self)} rows: {', '.join(self._columns)})"
 
@@ -120,6 +131,13 @@ class Table(Mapping[str, Any]):
 
     def _raw(self, name: str) -> Any:
         return self._read(name) if name == "host" else self[name]
+
+
+def _by_interest(column: str) -> int:
+    """What a column is of, before what it holds, before how that came about."""
+    if column in ("individual", "number", "generation", "trial", "status"):
+        return 0
+    return 1 if column.partition("/")[0] in ("fitness", "parameters", "observables", "best") else 2
 
 
 class _Part(Table):

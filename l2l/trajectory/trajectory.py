@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from l2l.plot import Plot
 
+_SHOWN = 5
+"""Individuals that a notebook shows of a run."""
 _FEW = 200
 """Individuals that are read one by one rather than with all others."""
 _SMALL = ("segments", "differences", "memos", "validation")
@@ -394,6 +396,24 @@ class Trajectory:
         from l2l.trajectory.again import rerun
 
         return rerun(self, individual, trial)
+
+    def _repr_html_(self) -> str:
+        """As notebooks show it: where it stands, and the best individuals."""
+        from l2l.display.markup import heading, table
+
+        names = [one.name for one in self.objectives]
+        titles = [f"{one.name} [{one.unit}]" if one.unit else one.name for one in self.objectives]
+        parameters = [f"{name} [{one.unit}]" if one.unit else name for name, one in self.space.parameters.items()]
+        rows: list[list[Any]] = []
+        for one in self.ranked(_SHOWN):
+            fitness = one.fitness if isinstance(one.fitness, Mapping) else {names[0]: one.fitness}
+            values = ["inactive" if name in one.inactive else one[name] for name in self.space.names]
+            rows.append([one.number, one.generation, *fitness.values(), *values])
+        said = heading(repr(self).partition("\n")[0].removeprefix("Trajectory(").removesuffix(")"))
+        if not rows:
+            return said + heading("no individual has a fitness yet")
+        what = "the best individuals" if len(names) == 1 else f"of the {len(self.front)} individuals on the front"
+        return said + heading(what) + table(["individual", "generation", *titles, *parameters], rows)
 
     def __repr__(self) -> str:
         state = "finished" if self.finished else self.reason or "running or killed"
