@@ -146,6 +146,13 @@ class Launcher(Plugin, ABC):
         """
         return False
 
+    def check_optimizee(self, optimizee: Optimizee) -> None:
+        """Refuse an optimizee that its workers cannot be given.
+
+        Raises:
+            OptionError: Says why.
+        """
+
     def check(self, resources: Resources, *, programs: bool = False) -> None:
         """Refuse resources that it cannot give or guard.
 

@@ -71,6 +71,7 @@ def _run(arguments: argparse.Namespace) -> int:
     check_as_loaded(now, experiment.directory)
     _line("model", _model_text(now))
     launcher = experiment.launcher_for()
+    launcher.check_optimizee(experiment.optimizee)
     _check_limits(experiment, launcher)
     slots = _slots(experiment, launcher)
     with _stand_in(experiment, launcher) as evaluating:
@@ -196,15 +197,16 @@ def _check_unchanged(experiment: "Experiment", now: "Fingerprint", said: "Descri
     from l2l.cli.folders import begun
     from l2l.cli.running import retold
     from l2l.errors import ChangedOptimizee
-    from l2l.experiment.changes import IN_PYTHON, check_unchanged
+    from l2l.experiment.changes import IN_PYTHON, aggregate_of, check_same_aggregate, check_unchanged
     from l2l.trajectory import Trajectory
 
     if not begun(experiment.directory):
         return
     run = Trajectory(experiment.directory)
-    if run.fingerprint == now.with_version(said.version):
-        return
     try:
+        check_same_aggregate({"aggregate": run.aggregate_parts}, aggregate_of(experiment), experiment.directory)
+        if run.fingerprint == now.with_version(said.version):
+            return
         check_unchanged({"parts": run.parts, "texts": run.texts}, now, experiment.directory)
         raise ChangedOptimizee(
             f"{experiment.directory}: the optimizee's version() says another one than when this run began.", *IN_PYTHON

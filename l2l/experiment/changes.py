@@ -11,7 +11,7 @@ from l2l.experiment.folder import holds_run
 from l2l.files import replace
 from l2l.lock import RunLock
 from l2l.optimizee import Optimizee
-from l2l.provenance import Fingerprint, findable
+from l2l.provenance import Fingerprint, findable, fingerprint_of_function
 from l2l.provenance.standalone import WRITTEN, Insufficient, standalone
 
 IN_PYTHON = (".run(accept_changes=True)", ".run(fresh=True)")
@@ -45,6 +45,28 @@ def check_unchanged(begun: Mapping[str, Any], now: Fingerprint, folder: Path) ->
     if now.differences(begun["parts"]):
         differences = now.shown_differences(begun["parts"], begun.get("texts") or {})
         raise ChangedOptimizee(f"{folder}: the optimizee has changed since this run began:\n{differences}", *IN_PYTHON)
+
+
+def aggregate_of(experiment: Experiment) -> Fingerprint | None:
+    """What the function computes that makes one cost of several trials; None where it is one of l2l's."""
+    return None if isinstance(experiment.aggregate, str) else fingerprint_of_function(experiment.aggregate)
+
+
+def check_same_aggregate(begun: Mapping[str, Any], now: Fingerprint | None, folder: Path) -> None:
+    """Refuse an aggregate that is not the one with which a run began: costs would not compare.
+
+    Args:
+        begun: Its `aggregate`, as the run's last segment has it.
+        now: What it is now.
+        folder: Of the run.
+
+    Raises:
+        ChangedOptimizee: Shows what differs.
+    """
+    then: Mapping[str, Any] = begun.get("aggregate") or {}
+    if now is not None and then and now.differences(then["parts"]):
+        differences = now.shown_differences(then["parts"], then["texts"])
+        raise ChangedOptimizee(f"{folder}: the aggregate has changed since this run began:\n{differences}", *IN_PYTHON)
 
 
 def other_packages(begun: Mapping[str, Any], now: Fingerprint) -> str:

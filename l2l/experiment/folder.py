@@ -85,7 +85,7 @@ def cleared(folder: Path) -> Iterator[None]:
         yield
     except (UserError, KeyboardInterrupt):
         if not holds_run(folder):
-            for name in {"journal", "logs", "trials", "experiment.yaml"} - before:
+            for name in {*_FOLDERS, "experiment.yaml"} - before:
                 shutil.rmtree(folder / name, ignore_errors=True)
                 with suppress(OSError):  # most are folders
                     (folder / name).unlink()

@@ -16,8 +16,10 @@ from l2l.display.hints import typed
 from l2l.errors import ChangedOptimizee, StorageError, UserError, storage_error
 from l2l.experiment.changes import (
     IN_PYTHON,
+    aggregate_of,
     alone,
     check_as_loaded,
+    check_same_aggregate,
     check_unchanged,
     keep_source,
     other_packages,
@@ -61,6 +63,9 @@ def lead(
     folder = experiment.directory.absolute()
     print_of = fingerprint(experiment.optimizee)
     check_as_loaded(print_of, folder)
+    aggregate = aggregate_of(experiment)
+    if aggregate is not None:
+        check_as_loaded(aggregate, folder)
     if fresh:
         set_aside(folder)
     with taken_folder(folder), RunLock(folder), cleared(folder), Interrupts() as interrupts, _one_blas_thread():
@@ -69,12 +74,13 @@ def lead(
             check_same(experiment, document.parse(begun["experiment"], folder / "experiment.yaml").data, folder)
             if not accept_changes:
                 check_unchanged(begun, print_of, folder)
+                check_same_aggregate(begun, aggregate, folder)
             if begun["over"] and journal_files(folder / "journal"):
                 _complete(Archive(folder), folder)
             if is_over(experiment, folder):
                 _tidy(folder)
                 return Trajectory(folder)
-        session = _Session(experiment, folder, print_of, begun, interrupts, Heard(watcher))
+        session = _Session(experiment, folder, print_of, aggregate, begun, interrupts, Heard(watcher))
         reason = session.run(accept_changes, adopt)
     if reason == "Ctrl-C":
         interrupt = KeyboardInterrupt()
@@ -107,7 +113,7 @@ def _begun(folder: Path) -> dict[str, Any] | None:
             begun = {**data, "over": False}
         elif kind == "segment":
             begun |= {name: data[name] for name in ("fingerprint", "parts")}
-            begun |= {name: data.get(name, {}) for name in ("texts", "packages")}
+            begun |= {name: data.get(name, {}) for name in ("texts", "packages", "aggregate")}
             begun["over"] = False
         elif kind == "stopped":
             begun["over"] = bool(data["finished"])
@@ -175,6 +181,7 @@ class _Session:
         experiment: To be run.
         folder: Its folder, absolute.
         print_of: The optimizee's fingerprint, without its version.
+        aggregate: What the experiment's own function computes that makes one cost of several trials, or None.
         begun: How the run in the folder began, or None.
         interrupts: Looked at while waiting.
         watcher: Is told the progress, or None.
@@ -183,6 +190,7 @@ class _Session:
     experiment: Experiment
     folder: Path
     print_of: Fingerprint
+    aggregate: Fingerprint | None
     begun: dict[str, Any] | None
     interrupts: Interrupts
     watcher: Heard
@@ -301,7 +309,8 @@ class _Session:
             run.recorder.log("run", _description_of(plan, data) | {"parts": dict(self.print_of.parts)})
         run.segment = past.segments
         run.trials.memo_rows = dict(past.memos)
-        place = environment(self.print_of.sources)
+        aggregate = self.aggregate
+        place = environment((dict(aggregate.sources) if aggregate else {}) | dict(self.print_of.sources))
         run.recorder.log(
             "segment",
             {
@@ -312,6 +321,7 @@ class _Session:
                 "parts": dict(self.print_of.parts),
                 "texts": dict(self.print_of.texts),
                 "packages": dict(self.print_of.packages),
+                "aggregate": {"parts": dict(aggregate.parts), "texts": dict(aggregate.texts)} if aggregate else {},
                 "notes": notes,
                 "version": said.version,
                 "experiment": document.dump(data),

@@ -124,6 +124,7 @@ class JubeLauncher(Launcher):
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:
         """See that JUBE is there, and end what an earlier leader left in the queue."""
         self.check(resources, programs=optimizee.programs)
+        self.check_optimizee(optimizee)
         slurm = self._platform == "slurm"
         gpus = [f"--gpus-per-task={resources.gpus}"] if resources.gpus else []
         script = script_of(self._template, resources.threads, [*gpus, *self._sbatch]) if slurm else None
@@ -153,6 +154,10 @@ class JubeLauncher(Launcher):
         environment[MARKER] = f"{self._marker}jube/"
         self._jube = Jube(environment, self._guardian, logs / "jube.log")
         self._layout = Layout(terms, objectives, self.slots, script, f"l2l-{name}")
+
+    def check_optimizee(self, optimizee: Optimizee) -> None:
+        """Refuse an optimizee that no file holds: packages of trials stand in files, from which no code is taken."""
+        Terms.reference_of(optimizee)
 
     def check(self, resources: Resources, *, programs: bool = False) -> None:
         """Refuse what it cannot give: on "local" it shares out no GPUs."""

@@ -3,7 +3,7 @@
 import difflib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,22 @@ def fingerprint(optimizee: Optimizee) -> Fingerprint:
         _versions_of(reached.packages),
         tuple(reached.stale),
         frozenset(reached.carried),
+    )
+
+
+def fingerprint_of_function(function: Callable[..., Any]) -> Fingerprint:
+    """The fingerprint of a function that is no optimizee, with all that it reaches."""
+    walk = Walk(function)
+    form = _form(walk, function, _name_of(function))
+    if list(form) != ["$code"]:
+        walk.found.parts[f"callable {_name_of(function)}"] = Part(form, "")
+    reached = walk.finish()
+    return Fingerprint(
+        {name: digest(json.dumps(part.form, sort_keys=True)) for name, part in reached.parts.items()},
+        _sources(reached),
+        {name: part.text for name, part in reached.parts.items() if part.text},
+        tuple(reached.notes),
+        stale=tuple(reached.stale),
     )
 
 
@@ -271,4 +287,4 @@ def _short(code: Any) -> str:
         return f":{_name_of(code)}"
 
 
-__all__ = ["Fingerprint", "Place", "code_of", "effective_options", "fingerprint"]
+__all__ = ["Fingerprint", "Place", "code_of", "effective_options", "fingerprint", "fingerprint_of_function"]

@@ -6,9 +6,11 @@ import datetime
 import decimal
 import enum
 import fractions
+import functools
 import gc
 import json
 import logging
+import operator
 import os
 import re
 import sys
@@ -16,6 +18,8 @@ import threading
 import types
 import typing
 import warnings
+from array import array
+from collections import UserDict, UserList, UserString, defaultdict, deque
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path, PurePath
@@ -65,6 +69,7 @@ class Forms:
             for name, value in vars(module).items()
             if isinstance(value, list | set | Mapping) and not name.startswith("__")
         }
+        self._own: dict[type, bool] = {}
 
     def of(self, value: Any) -> Any:
         """The form of a value.
@@ -72,7 +77,8 @@ class Forms:
         Raises:
             NoForm: It has none.
         """
-        if (simple := self._simple(value)) is not None:
+        own = self._is_own(value)
+        if not own and (simple := self._simple(value)) is not None:
             return simple
         if id(value) in self._open:
             return {"$again": type(value).__name__}
@@ -80,13 +86,31 @@ class Forms:
             raise NoForm("a value that is nested too deeply")
         self._open.add(id(value))
         try:
-            return self._nested(value)
+            return self._object(value) if own else self._nested(value)
         except NoForm:
             raise
         except Exception as error:  # an object of somebody else's may raise anything when it is looked at
             raise NoForm(f"{_kind(value)} ({type(error).__name__})") from error
         finally:
             self._open.discard(id(value))
+
+    def _is_own(self, value: Any) -> bool:
+        """Whether a value is an object of a class of the user's, of which the class counts too."""
+        cls = type(value)
+        if cls.__module__ == "builtins" or isinstance(value, type | enum.Enum | Plugin | types.ModuleType):
+            return False
+        if cls not in self._own:
+            self._own[cls] = self._is_users(cls)
+        return self._own[cls]
+
+    def _object(self, value: Any) -> Any:
+        """The form of an object of the user's: its class, its fields, and what it holds as a number, text or list."""
+        form = {"$object": self._class(type(value)), "fields": self._fields(value)}
+        held = _as_builtin(value)
+        content = self._simple(value) if held is None else self._simple(held)
+        if content is None:
+            content = self._container(value)
+        return form if content is None else {**form, "holds": content}
 
     def _simple(self, value: Any) -> Any:
         if isinstance(value, str) and type(value) is str:
@@ -104,6 +128,8 @@ class Forms:
         plain = datetime.date | datetime.time | datetime.timedelta | datetime.tzinfo | decimal.Decimal
         if isinstance(value, plain | fractions.Fraction | range | re.Pattern | np.dtype | types.GenericAlias):
             return {f"${type(value).__name__}": repr(value)}
+        if isinstance(value, operator.itemgetter | operator.attrgetter | operator.methodcaller):
+            return {"$operator": repr(value)}
         if isinstance(value, logging.Logger):  # named after its module, which is another one in the main script
             return {"$logger": None}
         if isinstance(value, typing.TypeVar) or typing.get_origin(value) is not None:
@@ -134,10 +160,16 @@ class Forms:
             return {"$object": self._class(type(value)), "fields": fields}
         if self._is_code(value):
             return self._code(value)
-        if self._is_users(type(value)):
-            return {"$object": self._class(type(value)), "fields": self._fields(value)}
+        if isinstance(value, functools.partialmethod):
+            return {"$partialmethod": [self.of(one) for one in (value.func, value.args, value.keywords)]}
+        if isinstance(value, functools.singledispatchmethod):
+            return {"$dispatch": self.of(dict(value.dispatcher.registry))}
         if type(value) is object:
             return {"$object": "object"}
+        if type(value).__module__.partition(".")[0] == "attr":  # what attrs declares of a field
+            return {"$attrs": self._fields(value)}
+        if (table := _table(value)) is not None:
+            return {"$table": type(value).__qualname__, "holds": self.of(table)}
         raise NoForm(_kind(value))
 
     def _container(self, value: Any) -> Any:
@@ -153,11 +185,20 @@ class Forms:
         if isinstance(value, Mapping) and not self._foreign(value):
             pairs = [[self.of(key), self.of(one)] for key, one in value.items()]
             # Loops over a mapping follow its order, so that it counts.
-            return {"$pairs": pairs, **self._kind(value, dict)}
+            factory = {"missing": self.of(value.default_factory)} if isinstance(value, defaultdict) else {}
+            return {"$pairs": pairs, **self._kind(value, dict), **factory}
         if isinstance(value, set | frozenset):
             return {"$set": sorted((self.of(one) for one in value), key=json.dumps), **self._kind(value, set)}
-        if isinstance(value, list | tuple) or type(value).__name__ == "deque":
+        if isinstance(value, list | tuple):
             return {f"${type(value).__name__}": [self.of(one) for one in value]}
+        if isinstance(value, deque):
+            return {"$deque": [self.of(one) for one in value], "most": value.maxlen}
+        if isinstance(value, array):
+            return {"$array": sha256(value.tobytes()).hexdigest(), "dtype": value.typecode}
+        if isinstance(value, memoryview):
+            return {"$memory": sha256(value.tobytes()).hexdigest(), "dtype": value.format}
+        if isinstance(value, UserDict | UserList | UserString):
+            return {f"${type(value).__name__}": self.of(value.data)}
         return None
 
     def _kept_by_python(self, value: Any) -> Any:
@@ -178,10 +219,15 @@ class Forms:
         return {} if type(value) is usual else {"of": type(value).__name__}
 
     def _array(self, value: "np.ndarray[Any, Any]") -> Any:
+        if isinstance(value, np.ma.MaskedArray):
+            parts = (value.data, np.ma.getmaskarray(value), value.fill_value)
+            return {"$masked": [self.of(one) for one in parts]}
         if value.dtype.hasobject:
             return {"$array": [self.of(one) for one in value.ravel().tolist()], "shape": list(value.shape)}
         content = sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-        return {"$array": content, "dtype": str(value.dtype), "shape": list(value.shape)}
+        form = {"$array": content, "dtype": str(value.dtype), "shape": list(value.shape)}
+        more = {} if self._is_own(value) else getattr(value, "__dict__", {})  # such as a unit
+        return {**form, **self._kind(value, np.ndarray), "more": self.of(more)} if more else form
 
     def _is_code(self, value: Any) -> bool:
         members = (property, staticmethod, classmethod)
@@ -191,13 +237,48 @@ class Forms:
         return [self._code(cls)]
 
     def _fields(self, value: Any) -> Any:
-        said = dict(getattr(value, "__dict__", {}))
+        cached = {name for cls in type(value).__mro__ for name, one in vars(cls).items() if _is_cached(one)}
+        said = {name: one for name, one in getattr(value, "__dict__", {}).items() if name not in cached}
         for cls in type(value).__mro__:
             slots = cls.__dict__.get("__slots__", ())
             for name in [slots] if isinstance(slots, str) else slots:
                 if name not in ("__dict__", "__weakref__") and hasattr(value, name):
                     said.setdefault(name, getattr(value, name))
         return {name: self.of(one) for name, one in said.items()}
+
+
+def _is_cached(member: Any) -> bool:
+    """Whether a member of a class keeps what it computed in the object, which follows from the rest of that."""
+    return isinstance(member, functools.cached_property)
+
+
+def _as_builtin(value: Any) -> Any:
+    """The number, text or bytes that an object of a derived class is; None where it is none."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, complex):
+        return complex.__complex__(value)
+    return None
+
+
+def _table(value: Any) -> Any:
+    """What a table or matrix of a library holds, as arrays; None of anything else."""
+    library = type(value).__module__.partition(".")[0]
+    if library == "pandas" and hasattr(value, "columns"):
+        columns = [value.iloc[:, number].to_numpy() for number in range(value.shape[1])]
+        return [value.columns.to_list(), value.index.to_numpy(), columns]
+    if library == "pandas" and hasattr(value, "to_numpy"):
+        return [str(value.name), value.to_numpy(), value.index.to_numpy() if hasattr(value, "index") else None]
+    if library == "xarray" and hasattr(value, "to_dict"):
+        return value.to_dict(data="array")
+    if library == "scipy" and hasattr(value, "tocoo"):
+        matrix = value.tocoo()
+        return [matrix.row, matrix.col, matrix.data, matrix.shape]
+    return np.asarray(value) if library in ("torch", "jax", "jaxlib") and hasattr(value, "__array__") else None
 
 
 def _kind(value: Any) -> str:

@@ -77,7 +77,7 @@ class Place:
 def text_of(file: str) -> Text | None:
     """The text of a file, or of a notebook's cell that goes by that name."""
     path = Path(file)
-    if path.suffix == ".py" and path.is_file():
+    if path.is_file():
         try:
             with tokenize.open(file) as source:  # in the encoding that the file declares
                 return read(source.read())

@@ -10,43 +10,57 @@ import contextlib
 import enum
 import functools
 import inspect
+import operator
 import os
 import sys
 import types
+from array import array
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from l2l.plugin.reference import FILE_MODULE, NOTEBOOK
 from l2l.provenance.forms import Forms, NoForm, shown
 from l2l.provenance.modules import Labels, Place, Whose, absolute, cells, found, text_of, top
 from l2l.provenance.syntax import (
+    SETTING,
     Definition,
     Import,
     Text,
     Uses,
     bindings_at_top,
+    bound_by,
     global_names,
     instructions,
     meaning,
     same_code,
+    settings_at_top,
     uses_of,
 )
 
 _OF_MODULES = {
-    "__name__", "__file__", "__doc__", "__package__", "__spec__", "__builtins__", "__path__", "__loader__", "__debug__",
+    "__name__", "__file__", "__package__", "__spec__", "__builtins__", "__path__", "__loader__", "__debug__",
 }  # fmt: skip
 _OF_CLASSES = {
     "__module__", "__doc__", "__dict__", "__weakref__", "__qualname__", "__firstlineno__", "__static_attributes__",
     "__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__abstractmethods__", "_abc_impl",
-    "__parameters__", "__orig_bases__", "__dataclass_params__", "__dataclass_fields__", "__match_args__", "__hash__",
+    "__parameters__", "__orig_bases__", "__dataclass_params__", "__dataclass_fields__", "__match_args__",
     "__conditional_annotations__", "__classcell__", "__slotnames__", "__replace__",
 }  # fmt: skip
 """What Python and its dataclasses write into a class, which follows from the rest of it."""
 _DESCRIPTORS = ("member_descriptor", "getset_descriptor", "_tuplegetter")
 """Types of what Python makes of slots and of the fields of named tuples."""
+_CHANGED_BY_METHODS = (list, dict, set, deque, bytearray, array, np.ndarray)
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
 _WRAPPED = ("__wrapped__", "py_func", "pyfunc", "func", "fget", "fset", "fdel", "__func__")
 """Where decorators of libraries keep the function that they were given."""
 
@@ -111,19 +125,48 @@ class Walk:
         self._static: set[tuple[Any, str]] = set()
         self._changed_names: set[tuple[Any, str]] = set()
         self._changed_values: set[int] = set()
+        self._finished = 0
+        self._places: dict[str, Place] = {}
 
     def finish(self) -> Reached:
         """Follow all that was met; what was found."""
         while self._todo or self._later:
             (self._todo or self._later).popleft()()
-        for name, place, short, value in list(self._constants.values()):
-            self._finish_constant(name, place, short, value)
-        while self._todo or self._later:  # what sources of values without a form name
-            (self._todo or self._later).popleft()()
+        self._finish_constants()
+        while self._find_settings():
+            self._finish_constants()
         for label, values in self.found.altered.items():
             self.found.files.pop(label, None)
             self.found.notes.setdefault(f"{label}: {'; '.join(values)}: what ran is archived, not the file")
         return self.found
+
+    def _finish_constants(self) -> None:
+        done = self._finished
+        while done < len(self._constants) or self._todo or self._later:
+            for name, place, short, value in list(self._constants.values())[done:]:
+                self._finish_constant(name, place, short, value)
+                done += 1
+            while self._todo or self._later:  # what sources of values without a form name
+                (self._todo or self._later).popleft()()
+        self._finished = done
+
+    def _find_settings(self) -> bool:
+        """Take what modules of the model set in packages that the model uses; whether there was anything new."""
+        before = len(self.found.parts)
+        for label, place in list(self._places.items()):
+            if place.text is None or f"settings {label}" in self.found.parts:
+                continue
+            statements = settings_at_top(place.text.tree, lambda name, p=place: self._sets(p, name))  # type: ignore[misc]
+            if statements:
+                text = "".join(place.text.segment(one) for one in statements)
+                self.found.parts[f"settings {label}"] = Part(meaning(statements), text)
+                self._follow_all(place, uses_of(statements, module=True))
+        return len(self.found.parts) > before
+
+    def _sets(self, place: Place, module: str) -> bool:
+        """Whether what a module of the project sets in another module can change what the model computes."""
+        first = top(absolute(module, 0, place.package))
+        return first in self.found.packages or first in SETTING
 
     # --- places ---
 
@@ -163,6 +206,7 @@ class Walk:
         label = self._labels.of(place)
         if label not in self.found.files and label != NOTEBOOK and place.text:
             self.found.files[label] = place.text.text
+            self._places[label] = place
         return label
 
     def _package(self, name: str) -> None:
@@ -229,7 +273,8 @@ class Walk:
         owner = getattr(thing, "__self__", None)
         if owner is not None and not isinstance(owner, types.ModuleType | type):
             return {"$method": [self._forms.of(owner), said]}
-        if not hasattr(thing, "__qualname__") and type(thing).__module__ not in ("builtins", "numpy", "functools"):
+        named = hasattr(thing, "__qualname__") or isinstance(thing, np.ufunc)
+        if not named and type(thing).__module__ not in ("builtins", "functools"):
             raise NoForm(f"an object of {type(thing).__module__}.{type(thing).__qualname__}")
         return {"$named": f"{module}.{getattr(thing, '__name__', said)}"}
 
@@ -361,20 +406,39 @@ class Walk:
         for member, value in sorted(vars(cls).items()):
             if member in _OF_CLASSES or type(value).__name__ in _DESCRIPTORS:
                 continue
-            if issubclass(cls, enum.Enum) and (member.startswith("_") or member in cls.__members__):
-                continue
-            if (id(cls), member) in self._changed_names:
+            if (issubclass(cls, enum.Enum) and not _is_of_enum(cls, member, value)) or (
+                (id(cls), member) in self._changed_names
+            ):
                 continue
             counted = self._member(place, cls, member, value, f"{said}.{member}")
+            if isinstance(counted, dict) and "$opaque" in counted and isinstance(node, ast.ClassDef):
+                counted["source"] = self._as_written_in(place, node, member)
             if counted is not None:
                 form["members"][member] = counted
             if member in literals:
                 self._compare(place, f"{cls.__qualname__}.{member}", value, literals[member])
         if isinstance(node, ast.ClassDef):
-            for one in node.decorator_list:
-                self._follow_all(place, uses_of([one]))
+            if any(self._reads_annotations(one) for one in (*cls.__mro__, type(cls))):
+                form["annotations"] = self._annotations(place, node)
+            self._follow_all(place, uses_of(node.decorator_list))
         segment = text.segment(node) if text and node else ""
         self.found.parts[name] = Part(form, segment)
+
+    def _as_written_in(self, place: Place, node: ast.ClassDef, member: str) -> Any:
+        """The statements of a class that make a member without a plain form."""
+        statements = [one for one in node.body if member in bound_by(one)]
+        self._follow_all(place, uses_of(statements))
+        return meaning(statements)
+
+    def _annotations(self, place: Place, node: ast.ClassDef) -> Any:
+        said = {ast.unparse(one.target): one.annotation for one in node.body if isinstance(one, ast.AnnAssign)}
+        self._follow_all(place, uses_of(list(said.values())))
+        return {name: meaning(one) for name, one in said.items()}
+
+    def _reads_annotations(self, cls: type) -> bool:
+        """Whether a base or metaclass is of a library that may make something of annotations."""
+        first = top(cls.__module__)
+        return first != "l2l" and first not in sys.stdlib_module_names and not self._is_users_class(cls)
 
     def _member(self, place: Place, cls: type, name: str, value: Any, said: str) -> Any:
         """What counts of a member of a class."""
@@ -425,12 +489,16 @@ class Walk:
                 return
             name, rest = rest[0], rest[1:]
             if name not in owner.names:
+                if isinstance(maker := owner.names.get("__getattr__"), types.FunctionType):
+                    self._reach(owner, "__getattr__", maker, place)
                 self._later.append(lambda o=owner, c=(name, *rest): self._read(o, c))  # type: ignore[misc]
                 return
             value = owner.names[name]
         self._reach(owner, name, value, place)
         if rest and isinstance(value, types.FunctionType) and rest[0] in vars(value):
             self._constant(owner, f"{name}.{rest[0]}", vars(value)[rest[0]])
+        if rest == ("__doc__",) and isinstance(value, types.FunctionType | type):
+            self._constant(owner, f"{name}.__doc__", value.__doc__)
 
     def _reach(self, owner: Place, name: str, value: Any, user: Place) -> None:
         """Take what a name means in a module."""
@@ -465,7 +533,7 @@ class Walk:
 
     def _note_changes(self, place: Place, uses: Uses, cells: dict[str, Any]) -> None:
         """Note what the model itself changes while it runs: it is state, not part of what it computes."""
-        for chain in uses.changed:
+        for chain in uses.changed | uses.called:
             owner: Any = None
             value: Any = cells.get(chain[0], place.names.get(chain[0]))
             key: tuple[Any, str] = (place.key, chain[0])
@@ -473,6 +541,9 @@ class Walk:
                 owner, value = value, getattr(value, name, None)
                 module = isinstance(owner, types.ModuleType)
                 key = (Place(vars(owner), "", getattr(owner, "__file__", None)).key if module else id(owner), name)
+            # A class of the user's may have an `add` that changes nothing.
+            if chain not in uses.changed and not isinstance(value, _CHANGED_BY_METHODS):
+                continue
             self._changed_names.add(key)
             if isinstance(value, list | dict | set | deque) or hasattr(value, "__dict__"):
                 self._changed_values.add(id(value))
@@ -485,7 +556,10 @@ class Walk:
         said = part.partition(" ")[2]
         if (place.key, name) in self._changed_names or id(value) in self._changed_values:
             form = self._as_written(place, name)
-            self.found.parts[part] = Part({"state": form}, f"{name}: changed by the model, counted as it begins\n")
+            text = f"{name}: changed by the model, counted as it begins\n"
+            if form is None:  # typed where no text is kept
+                form, text = self._form_or_note(value, said), f"{name} = {shown(value)}\n"
+            self.found.parts[part] = Part({"state": form}, text)
             return
         try:
             form = self._forms.of(value)
@@ -496,15 +570,21 @@ class Walk:
             return
         self.found.parts[part] = Part(form, f"{name} = {shown(value)}\n")
         if place.text:
-            literals = _literals_of(bindings_at_top(place.text.tree).get(name, []))
+            bindings = bindings_at_top(place.text.tree)
+            literals = _literals_of(bindings.get(name, []))
             if name in literals:
                 self._compare(place, name, value, literals[name])
+            elif (computed := _computed(name, bindings, place)) is not None:
+                self._compare(place, name, value, computed)
 
     def _as_written(self, place: Place, name: str) -> Any:
-        """The statements of a module that make a value."""
-        if place.text is None:
+        """The statements of a module, or of the last cell that has any, that make a value; None without any."""
+        first = name.partition(".")[0]
+        texts = [place.text] if place.text is not None else [text_of(one) for one in reversed(cells())]
+        found_ = [bindings_at_top(one.tree).get(first, []) for one in texts if one is not None]
+        statements = next((one for one in found_ if one), [])
+        if not statements:
             return None
-        statements = bindings_at_top(place.text.tree).get(name.partition(".")[0], [])
         origins = [one for one in statements if isinstance(one, ast.ImportFrom)]
         for origin in origins:
             target = found(absolute(origin.module or "", origin.level, place.package))
@@ -596,6 +676,8 @@ class Walk:
                 elif (target.key, f"*{chain[0]}") not in self._static:  # stars may stand in a circle
                     self._static.add((target.key, f"*{chain[0]}"))
                     self._read(target, chain)
+        if chain[0] != "__getattr__" and "__getattr__" in bindings_at_top(place.text.tree):
+            self._read(place, ("__getattr__",))
         sub = found(f"{place.name}.{chain[0]}") if place.spec and place.spec.submodule_search_locations else None
         if sub is not None and self.is_users(sub):
             self._read(sub, chain[1:]) if chain[1:] else self._read_all(sub)
@@ -633,6 +715,14 @@ class Walk:
 
     def _note(self, text: str) -> None:
         self.found.notes.setdefault(text)
+
+
+def _is_of_enum(cls: type[enum.Enum], member: str, value: Any) -> bool:
+    """Whether a member of an enumeration is none of its choices and not written by Python."""
+    if member in cls.__members__:
+        return False
+    inner = getattr(value, "__func__", value)
+    return not member.startswith("_") or (isinstance(inner, types.FunctionType) and inner.__module__ == cls.__module__)
 
 
 def _innermost(thing: Any) -> Any:
@@ -703,7 +793,8 @@ def _literals_of(statements: Sequence[ast.stmt]) -> dict[str, Any]:
             targets = [statement.target]
         names = [one.id for one in targets if isinstance(one, ast.Name)]
         if not names:
-            several |= {chain[0] for chain in uses_of([statement], module=True).changed}
+            uses = uses_of([statement], module=True)
+            several |= {chain[0] for chain in uses.changed | uses.called}
         for name in names:
             if name in found:
                 several.add(name)
@@ -712,6 +803,35 @@ def _literals_of(statements: Sequence[ast.stmt]) -> dict[str, Any]:
             except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                 several.add(name)
     return {name: value for name, value in found.items() if name not in several}
+
+
+def _computed(name: str, bindings: Mapping[str, Sequence[ast.stmt]], place: Place) -> Any:
+    """The number that a name is bound to once, computed from numbers and such names; None of anything else."""
+    statements = bindings.get(name, [])
+    if len(statements) != 1 or not isinstance(statements[0], ast.Assign | ast.AnnAssign):
+        return None
+    simple = all(isinstance(one, ast.Name) for one in getattr(statements[0], "targets", [ast.Name()]))
+    value = statements[0].value
+    if not simple or not isinstance(value, ast.BinOp | ast.UnaryOp | ast.Name):
+        return None
+
+    def of(node: ast.AST) -> Any:
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            return node.value
+        if isinstance(node, ast.Name) and len(bindings.get(node.id, [])) == 1:
+            known = place.names.get(node.id)
+            return known if type(known) in (int, float) else None
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return None if (one := of(node.operand)) is None else -one
+        if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
+            left, right = of(node.left), of(node.right)
+            return None if left is None or right is None else _ARITHMETIC[type(node.op)](left, right)
+        return None
+
+    try:
+        return of(value)
+    except ArithmeticError:
+        return None
 
 
 def _is_namespace(module: types.ModuleType) -> bool:

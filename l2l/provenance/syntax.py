@@ -8,9 +8,10 @@ can be resumed under another one.
 import ast
 import dis
 import json
+import re
 import textwrap
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -159,7 +160,8 @@ class Text:
             return ast.get_source_segment(self.text, node) or ast.unparse(node)
         decorators = getattr(node, "decorator_list", [])
         first = min([node.lineno, *(one.lineno for one in decorators)])  # type: ignore[attr-defined]
-        lines = self.text.splitlines()[first - 1 : node.end_lineno]  # type: ignore[attr-defined]
+        # Other characters at which splitlines() splits end no line for Python's parser.
+        lines = self.text.split("\n")[first - 1 : node.end_lineno]  # type: ignore[attr-defined]
         return textwrap.dedent("\n".join(lines)) + "\n"
 
 
@@ -260,12 +262,14 @@ class Uses:
         chains: Dotted names that it reads, as `("np", "linalg", "norm")`, in order.
         imports: Modules that it imports while it runs.
         changed: Dotted names that it assigns or changes: state of the model, no constant.
+        called: Dotted names of what changes when it is a list, dict, set or array, by a method that is called.
         unknown: What cannot be followed, in words.
     """
 
     chains: dict[tuple[str, ...], None] = field(default_factory=dict)
     imports: dict[Import, None] = field(default_factory=dict)
     changed: set[tuple[str, ...]] = field(default_factory=set)
+    called: set[tuple[str, ...]] = field(default_factory=set)
     unknown: dict[str, None] = field(default_factory=dict)
 
 
@@ -408,9 +412,9 @@ class _Names(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         chain = _chain(node.func)
-        if chain and len(chain) > 1 and chain[-1] in _CHANGING and isinstance(node.func, ast.Attribute):
-            self._change(chain[:-1])
         if chain and not self._bound(chain[0])[0]:
+            if len(chain) > 1 and chain[-1] in _CHANGING:
+                self.uses.called.add(chain[:-1])
             self._dynamic(chain[-1], chain, node)
         self.generic_visit(node)
 
@@ -425,6 +429,8 @@ class _Names(ast.NodeVisitor):
                 self.uses.unknown.setdefault(f"{ast.unparse(node)}: a module whose name is computed")
         elif len(chain) == 1 and name in ("exec", "eval", "compile"):
             self.uses.unknown.setdefault(f"{name}(…): code that is made while it runs")
+        elif name == "__subclasses__":
+            self.uses.unknown.setdefault(f"{ast.unparse(node)}: classes that are looked for while it runs")
         elif len(chain) == 1 and name in ("globals", "locals") and not node.args:
             self.uses.unknown.setdefault(f"{name}(): names that are computed")
         elif len(chain) == 1 and name == "getattr" and len(node.args) > 1:
@@ -497,10 +503,79 @@ def bindings_at_top(tree: ast.Module) -> dict[str, list[ast.stmt]]:
         _bindings(statement, scope, set())
         names = dict.fromkeys(scope)
         if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names |= dict.fromkeys(chain[0] for chain in uses_of([statement], module=True).changed)
+            uses = uses_of([statement], module=True)
+            names |= dict.fromkeys(chain[0] for chain in uses.changed | uses.called)
         for name in names:
             found.setdefault(name, []).append(statement)
     return found
+
+
+def bound_by(statement: ast.stmt) -> set[str]:
+    """The names that a statement binds."""
+    scope: dict[str, Import | None] = {}
+    _bindings(statement, scope, set())
+    return set(scope)
+
+
+SETTING = {"decimal", "locale", "os", "random"}
+"""Modules of Python itself in which a statement may set what a model computes with."""
+_OUTPUT = re.compile(
+    "save|print|set_print|show|plot|write|dump|log|to_|close|figure|assert|test|mkdir|makedirs|chdir|remove|unlink|"
+    "rename|system|path|set_verbosity|exit|_exit|kill|nice|umask"
+)
+"""What the names begin with of functions that show or keep something, and set nothing."""
+
+
+def settings_at_top(tree: ast.Module, counts: Callable[[str], bool]) -> list[ast.stmt]:
+    """The statements at the top level of a module that set something in other modules.
+
+    Args:
+        tree: Of the module.
+        counts: Whether something that is set in a module, by its dotted name, counts.
+    """
+    origins: dict[str, str] = {}
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.Import):
+            origins |= {one.asname or one.name.partition(".")[0]: one.name for one in statement.names}
+        elif isinstance(statement, ast.ImportFrom) and not statement.level:
+            origins |= {one.asname or one.name: statement.module or "" for one in statement.names}
+    found = []
+    for statement in tree.body:
+        if not isinstance(statement, Function | ast.ClassDef) and not is_main_guard(statement):
+            roots = {root for each in _statements_in(statement) for root in _set_by(each)}
+            if any(root in origins and counts(origins[root]) for root in roots):
+                found.append(statement)
+    return found
+
+
+def _statements_in(node: ast.AST) -> Iterator[ast.stmt]:
+    """A statement and those within it, but for what runs later."""
+    if isinstance(node, ast.stmt):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case) and not isinstance(
+            child, Function | ast.ClassDef
+        ):
+            yield from _statements_in(child)
+
+
+def _set_by(statement: ast.stmt) -> Iterator[str]:
+    """The first names of what a statement changes: `np` of `np.seterr(…)`, `h` of `h.celsius = 34.0`."""
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        called = statement.value.func
+        if not _OUTPUT.match(_last_name(called) or ""):
+            targets = [called]
+    elif isinstance(statement, ast.Assign | ast.Delete):
+        targets = [one for one in statement.targets if not isinstance(one, ast.Name)]
+    elif isinstance(statement, ast.AugAssign | ast.AnnAssign) and not isinstance(statement.target, ast.Name):
+        targets = [statement.target]
+    for target in targets:
+        node: ast.AST = target
+        while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+            node = node.func if isinstance(node, ast.Call) else node.value
+        if isinstance(node, ast.Name):
+            yield node.id
 
 
 def is_main_guard(statement: ast.stmt) -> bool:

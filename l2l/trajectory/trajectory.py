@@ -93,6 +93,8 @@ class Trajectory:
         """Of all segments; several where changes were accepted."""
         self.parts: Mapping[str, str] = dict(last.get("parts") or {})
         """What was fingerprinted ("options", "source my_model.py") → its digest, as of the last segment."""
+        self.aggregate_parts: Mapping[str, Any] = dict(last.get("aggregate") or {})
+        """What a function of the experiment's own computes that makes one cost of several trials; empty for others."""
         self.texts: Mapping[str, str] = dict(last.get("texts") or {})
         """What the parts say, as of the last segment ("constant bowl.py:GAIN" → "GAIN = 2.0")."""
         self.notes: Sequence[str] = list(last.get("notes") or ())

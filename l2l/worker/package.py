@@ -80,16 +80,10 @@ class Terms:
         Raises:
             OptionError: Another process could not find its code.
         """
-        found = specification(optimizee)
-        if found.reference is None:
-            raise OptionError(
-                "the optimizee is defined in a notebook, at a prompt or within a function, and packages of trials "
-                "stand in files, from which no code is taken; move it to the top level of a file, or take another "
-                "launcher"
-            )
-        place = {"place": found.reference.place, "qualname": found.reference.qualname}
+        reference = cls.reference_of(optimizee)
+        place = {"place": reference.place, "qualname": reference.qualname}
         return cls(
-            optimizee={**place, "options": found.options},
+            optimizee={**place, "options": specification(optimizee).options},
             parts=dict(fingerprint(optimizee).parts),
             resources=asdict(resources),
             objectives=len(optimizee.objectives),
@@ -100,6 +94,22 @@ class Terms:
             patience=patience,
             workers=workers,
         )
+
+    @staticmethod
+    def reference_of(optimizee: Optimizee) -> Reference:
+        """Where other processes find the code of an optimizee.
+
+        Raises:
+            OptionError: Nowhere.
+        """
+        found = specification(optimizee).reference
+        if found is None:
+            raise OptionError(
+                "the optimizee is defined in a notebook, at a prompt or within a function, and packages of trials "
+                "stand in files, from which no code is taken; move it to the top level of a file, or take another "
+                "launcher"
+            )
+        return found
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -121,10 +121,26 @@ def test_values_of_many_kinds_go_along_and_come_back(tmp_path: Path) -> None:
     assert again.returncode == 0 and "changed" not in again.stdout, again.stdout + again.stderr
 
 
+MADE = """
+    import l2l
+    def make():
+        @l2l.optimizee(space=l2l.ParameterSpace(x=l2l.Real(0.0, 1.0)))
+        def function(individual):
+            return individual["x"]
+        return l2l.Experiment(function, "random", directory="made", launcher="jube", stop={"individuals": 3})
+    experiment = make()
+"""
+
+
 def test_packages_of_jube_take_no_model_by_value(tmp_path: Path) -> None:
     done = script(tmp_path, WITHIN, "function", "jube")
     assert done.returncode != 0
     assert "no code is taken" in done.stderr or "JUBE is not installed" in done.stderr
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "made.py").write_text(textwrap.dedent(MADE))
+    checked = command(tmp_path, "check", "made.py")
+    assert checked.returncode == 2, checked.stdout
+    assert "no code is taken" in checked.stderr or "JUBE is not installed" in checked.stderr
 
 
 UNSENT = """
@@ -213,3 +229,31 @@ def test_a_model_of_a_notebook_runs_on_workers_and_knows_when_it_was_changed(tmp
     run = Trajectory(tmp_path / "run")
     assert run.individuals["fitness/fitness"].tolist() == [3.0 * x for x in run.individuals["parameters/x"]]
     assert "def helper(x):" in run.sources["a notebook"]
+
+
+AGGREGATE = """
+import numpy as np
+import l2l
+@l2l.optimizee(space=l2l.ParameterSpace(x=l2l.Real(0.0, 1.0)))
+def model(individual, trial):
+    return individual["x"] + trial.rng.normal()
+def combined(costs):
+    return np.max(costs)
+experiment = l2l.Experiment(
+    model, "random", directory="run", trials=2, aggregate=combined, launcher="serial", stop={"individuals": 3}
+)
+"""
+
+
+def test_an_aggregate_that_computes_otherwise_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(AGGREGATE)
+    assert command(tmp_path, "run", "model.py").returncode == 0
+    (tmp_path / "model.py").write_text("# a comment\n" + AGGREGATE)
+    assert command(tmp_path, "run", "model.py", "--set", "stop.individuals=4").returncode == 0
+    (tmp_path / "model.py").write_text(AGGREGATE.replace("np.max", "np.min"))
+    for verb in ("run", "check"):
+        done = command(tmp_path, verb, "model.py", "--set", "stop.individuals=5")
+        assert done.returncode == 2
+        assert "the aggregate has changed since this run began" in done.stderr and "+    return np.min" in done.stderr
+        assert "--accept-changes" in done.stderr
+    assert command(tmp_path, "run", "model.py", "--set", "stop.individuals=5", "--accept-changes").returncode == 0
