@@ -121,7 +121,7 @@ def fingerprint(optimizee: Optimizee) -> Fingerprint:
 
 def fingerprint_of_function(function: Callable[..., Any]) -> Fingerprint:
     """The fingerprint of a function that is no optimizee, with all that it reaches."""
-    walk = Walk(function)
+    walk = Walk(function, installed=False)
     form = _form(walk, function, _name_of(function))
     if list(form) != ["$code"]:
         walk.found.parts[f"callable {_name_of(function)}"] = Part(form, "")

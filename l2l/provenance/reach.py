@@ -25,7 +25,7 @@ import numpy as np
 
 from l2l.plugin.reference import FILE_MODULE, NOTEBOOK
 from l2l.provenance.forms import Forms, NoForm, shown
-from l2l.provenance.modules import Labels, Place, Whose, absolute, cells, found, text_of, top
+from l2l.provenance.modules import Labels, Place, Whose, absolute, cells, found, is_installed, text_of, top
 from l2l.provenance.syntax import (
     SETTING,
     Definition,
@@ -106,15 +106,17 @@ class Walk:
 
     Args:
         root: Its class or function.
+        installed: Whether it counts with the rest of its package where it is installed, as a plugin's model does.
     """
 
-    def __init__(self, root: Any) -> None:
+    def __init__(self, root: Any, *, installed: bool = True) -> None:
         place = self.place_of(_innermost(root))
         home = str(Path(place.file).parent) if place.file and Path(place.file).is_file() else None
         self.found = Reached()
         self.home = home
         self._root = place
-        self._whose = Whose(place.name)
+        foreign = not installed and (place.file is None or is_installed(place.file)) and place.name != "__main__"
+        self._whose = Whose("" if foreign else place.name)
         self._labels = Labels(home)
         self._forms = Forms(self.code, self._is_users_class, {home} if home else set())
         self._names: dict[int, str] = {}

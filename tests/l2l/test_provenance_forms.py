@@ -1,10 +1,13 @@
 """Values and classes of many kinds count: each case edits one line, and the model is another one."""
 
+import functools
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas  # noqa: F401 - so that no test loads these twice
 import pytest
 import scipy.sparse  # noqa: F401
@@ -286,6 +289,11 @@ def test_what_is_edited_after_it_was_loaded_is_told_where_it_is_computed_too(pro
     after = fingerprint(found)
     assert "GAIN is 2.0 in this process and 3.0 in the file" in after.notes[0]
     assert "GAIN = 2.0" in after.sources["model.py"]
+
+
+@pytest.mark.parametrize("function", [np.median, functools.partial(np.quantile, q=0.1), max])
+def test_functions_of_libraries_are_not_followed(function: Callable[..., Any]) -> None:
+    assert len(fingerprint_of_function(function).parts) == 1
 
 
 def test_a_function_that_is_no_model_has_a_fingerprint_too(project: Project) -> None:
