@@ -812,7 +812,7 @@ def _computed(name: str, bindings: Mapping[str, Sequence[ast.stmt]], place: Plac
     statements = bindings.get(name, [])
     if len(statements) != 1 or not isinstance(statements[0], ast.Assign | ast.AnnAssign):
         return None
-    simple = all(isinstance(one, ast.Name) for one in getattr(statements[0], "targets", [ast.Name()]))
+    simple = all(isinstance(one, ast.Name) for one in getattr(statements[0], "targets", []))
     value = statements[0].value
     if not simple or not isinstance(value, ast.BinOp | ast.UnaryOp | ast.Name):
         return None
