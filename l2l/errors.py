@@ -31,6 +31,7 @@ import reprlib
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 class L2LError(Exception):
@@ -229,13 +230,41 @@ def text_of(thing: object, most: int = LONGEST_TEXT) -> str:
         if isinstance(thing, str | BaseException):
             text = str(thing)
         else:  # an address would be another one in each process
-            said = reprlib.repr(thing) if isinstance(thing, list | tuple | dict | set | frozenset) else str(thing)
-            text = re.sub(r" at 0x[0-9a-f]+", "", said)
+            held = isinstance(thing, list | tuple | dict | set | frozenset)
+            text = short(thing) if held else without_addresses(str(thing))
         cut = str.__getitem__(text, slice(most)) + ("…" if str.__len__(text) > most else "")
         # a plain string even of a subclass; lone surrogates, which no file takes, as their numbers
         return str.encode(cut, "utf-8", "backslashreplace").decode()
     except BaseException:  # noqa: BLE001 - a model's object may raise SystemExit where it is only looked at
         return f"an object of type {type_name(thing)} without a text"
+
+
+def without_addresses(text: str) -> str:
+    """A text without the addresses of objects (` at 0x7f…`), which are others in each process."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+
+
+class _Short(reprlib.Repr):
+    """Shortens what `repr` says only once its addresses are gone, so that no half of one stays."""
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        """An object of no type that `reprlib` knows."""
+        try:
+            said = without_addresses(repr(x))
+        except Exception:  # noqa: BLE001 - whatever somebody else's repr raises
+            return f"<{type_name(x)} instance>"
+        before = (self.maxother - 3) // 2
+        return said if len(said) <= self.maxother else f"{said[:before]}...{said[before + 3 - self.maxother :]}"
+
+
+def short(value: object) -> str:
+    """A value for a message: on a few dozen characters, and the same in each process.
+
+    Example:
+        >>> short(list(range(100))), short(object())
+        ('[0, 1, 2, 3, 4, 5, ...]', '<object object>')
+    """
+    return _Short().repr(value)
 
 
 def type_name(thing: object) -> str:

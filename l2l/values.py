@@ -1,7 +1,6 @@
 """The other values that travel between the two loops: trials, evaluations, resources, declarations."""
 
 import enum
-import reprlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import OptionError
+from l2l.errors import OptionError, short
 from l2l.individual import Individual
 from l2l.quantities import bytes_of, flag, seconds_of, whole, whole_number
 
@@ -180,11 +179,11 @@ class Observable:
             declared = ("n", *self.shape) if self.ragged else self.shape
             raise ValueError(f"declared of shape {declared}, got {given.shape}")
         if given.dtype.kind not in "fiub":
-            raise ValueError(f"declared as {self.dtype}, got {reprlib.repr(raw)}")
+            raise ValueError(f"declared as {self.dtype}, got {short(raw)}")
         with np.errstate(invalid="ignore", over="ignore"):
             array = given.astype(self.dtype)  # a copy: models use their buffers again
         if self.dtype.kind != "f" and given.dtype != self.dtype and not np.array_equal(array, given):
-            raise ValueError(f"declared as {self.dtype}, got {reprlib.repr(raw)}")
+            raise ValueError(f"declared as {self.dtype}, got {short(raw)}")
         return array
 
     def missing(self) -> NDArray[Any]:

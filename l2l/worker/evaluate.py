@@ -3,7 +3,6 @@
 import math
 import numbers
 import os
-import reprlib
 import resource
 import sys
 import time
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.copies import end_copy
-from l2l.errors import Invalid, near, text_of, type_name
+from l2l.errors import Invalid, near, short, text_of, type_name, without_addresses
 from l2l.optimizee import Optimizee, as_outcome
 from l2l.values import Evaluation, Failure, Outcome, Status, Trial
 from l2l.worker.channel import LARGEST_RESULT
@@ -246,7 +245,7 @@ def _is_number(entry: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    shown = reprlib.repr(value)
+    shown = short(value)
     kind = type(value).__name__
     return shown if isinstance(value, int | float | str | tuple | list | dict | None) else f"{shown} ({kind})"
 
@@ -266,8 +265,8 @@ def failure_of(error: BaseException) -> Failure:
         report = traceback.TracebackException.from_exception(error)
         while report.stack and report.stack[0].filename.startswith(_OURS):
             del report.stack[0]
-        text = "".join(report.format())
-        said = str(error).strip().splitlines()
+        text = without_addresses("".join(report.format()))
+        said = without_addresses(str(error)).strip().splitlines()
         message = f"{kind}: {said[0][:1000]}" if said else kind
         return Failure(text_of(message), text_of(text[-LONGEST_TRACEBACK:], LONGEST_TRACEBACK))
     except BaseException:  # noqa: BLE001 - an exception whose own text raises, or no memory to format it

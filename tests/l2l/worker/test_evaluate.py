@@ -239,3 +239,21 @@ def test_a_result_that_memory_does_not_hold_is_out_of_memory():
 
     one = returning(Outcome(0.5, {"field": Hungry()}), field=Observable())
     assert one.status == Status.OUT_OF_MEMORY
+
+
+def test_messages_name_no_address_which_would_be_another_one_in_each_process():
+    class Thing:
+        pass
+
+    class Long:
+        def __repr__(self):
+            return f"<{'x' * 200} at 0x7f0123456789>"
+
+    def said(*arguments, **observables):
+        return returning(*arguments, **observables).failure.message
+
+    assert "0x" not in said(Thing()) + said([Thing()]) + said(Long()) and "x7f" not in said(Long())
+    assert "(generator)" in said(one for one in ()) and "x7f" not in said(one for one in ())
+    assert "0x" not in said(Outcome(1.0, {"n": Thing()}), n=Observable())
+    failed = failure_of(ValueError(f"{Thing()} is too large"))
+    assert failed.message.endswith("Thing object> is too large") and " at 0x" not in failed.traceback
