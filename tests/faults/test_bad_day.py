@@ -111,13 +111,21 @@ def check_bad_day(folder: Path, said: str) -> None:
     assert Counter(zip(behaviours, got, strict=True)) == Counter((one, EXPECTED[one].name) for one in behaviours)
     check_failures(run, behaviours)
     check_best(run)
-    assert sorted(starts(folder / "notes")) == [(place, 0) for place in range(200)], "each began once"
+    check_starts(Counter(starts(folder / "notes")), behaviours)
     spawned = [int(pid) for pid in run.trials["observables/pid"] if pid]
     spawned += [int(file.read_text()) for file in (run.path / "trials").glob("*/*/pid")]
     assert len(spawned) == 6
     assert all(map(is_gone, spawned))
     assert len(list((run.path / "trials").glob("*/*/note"))) == 0, "folders of trials that went well are not kept"
     check_shown(run.path, behaviours)
+
+
+def check_starts(begun: Counter[tuple[int, int]], behaviours: list[str]) -> None:
+    """See that each began once, and once more where the trials before it in its process may have been to blame."""
+    assert sorted(begun) == [(place, 0) for place in range(200)]
+    assert max(begun.values()) <= 2
+    again = {EXPECTED[behaviours[place]] for (place, _), times in begun.items() if times == 2}
+    assert again <= {Status.CRASHED, Status.OUT_OF_MEMORY}
 
 
 def check_failures(run: Trajectory, behaviours: list[str]) -> None:
