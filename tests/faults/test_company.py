@@ -62,7 +62,8 @@ def held_open(archive: Path) -> Iterator[None]:
 
 @pytest.mark.slow
 def test_a_program_that_holds_the_archive_open_and_a_second_leader_change_nothing(tmp_path: Path) -> None:
-    file, run = experiment(tmp_path, "held"), tmp_path / "runs" / "held"
+    # Long enough that two other leaders come while it runs, on a busy machine too.
+    file, run = experiment(tmp_path, "held", seconds=0.02), tmp_path / "runs" / "held"
     with held_open(run / "trajectory.h5"):
         leader = Leader("run", file)
         leader.until((run / "trajectory.h5").exists)
@@ -76,7 +77,7 @@ def test_a_program_that_holds_the_archive_open_and_a_second_leader_change_nothin
         code, said = leader.end()
         assert code == 0, said
     assert not (run / "journal").exists()
-    Leader("run", experiment(tmp_path, "alone")).end()
+    Leader("run", experiment(tmp_path, "alone", seconds=0.02)).end()
     found = Trajectory(run)
     assert found.finished
     same(found, Trajectory(tmp_path / "runs" / "alone"))

@@ -35,7 +35,7 @@ def traced(step: Callable[..., Any], worth: Callable[..., bool]) -> Callable[...
     return windowed
 
 
-def appends(place: Archive, **_: Any) -> bool:
+def appends(place: Archive, *_: Any, **__: Any) -> bool:
     """Whether a commit appends rows to a file that is there."""
     return place.path.exists() and place._fold.waiting
 

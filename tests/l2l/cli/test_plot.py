@@ -68,7 +68,7 @@ def test_data_are_read_from_text_and_from_numpy(plotted: Plotted) -> None:
     second = plotted("fit", "--data", "data.npy", "-o", "b.svg")
     assert first[0] == second[0] == 0
     assert first[1].partition(";")[0] == second[1].partition(";")[0]
-    assert "(mV)" in first[1]
+    assert " mV;" in first[1]
 
 
 def test_all_kinds_are_listed(plotted: Plotted, capsys: pytest.CaptureFixture[str]) -> None:
