@@ -61,6 +61,7 @@ def taken_folder(folder: Path) -> Iterator[None]:
     Raises:
         OptionError, UserError, StorageError: As `make_folder` and `claim_folder`.
     """
+    check_path(folder)
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     make_folder(folder)
     marked = _is_marked(folder)
