@@ -74,7 +74,7 @@ def test_an_archive_alone_makes_a_folder_a_run(tmp_path: Path, kept: tuple[str, 
 def test_a_run_that_was_killed_before_it_wrote_anything_is_begun_again(tmp_path: Path) -> None:
     dies = (
         "import os, signal\nfrom l2l.experiment import lead\nfrom pathlib import Path\n"
-        "lead.fingerprint = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "lead.cleared = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "from l2l import Experiment\n"
         "Experiment('function', 'random', directory=Path('run'), launcher='serial', stop={'generations': 1}).run()\n"
     )
