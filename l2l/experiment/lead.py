@@ -360,12 +360,17 @@ class _Session:
         return reason
 
     def _end(self, run: Run, reason: str) -> None:
-        """Leave a run that goes on another time: its end is noted first, and all of it archived whatever is raised."""
-        self._note_end(run, reason, finished=False)
+        """Leave a run that goes on another time: its end is noted, and all of it archived, whatever is raised.
+
+        It is noted behind the workers' end: where a rank died and takes the MPI job along, this process is told to
+        stop as by a user, and then killed while it waits for that rank. Without a note this counts as no clean end, and
+        a trial that does so twice is known by it.
+        """
         try:
             run.show("stopping", message=reason)
             run.launcher.stop()
         finally:
+            self._note_end(run, reason, finished=False)
             run.recorder.commit(force=True)
         run.show("stopped", message=reason)
 
