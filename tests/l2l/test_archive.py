@@ -471,11 +471,9 @@ def traced(folder: Path, fatal: int, method: str) -> subprocess.CompletedProcess
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("stride", [29, pytest.param(11, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("method", ["commit", "finish"])
-def test_a_commit_that_dies_between_any_two_of_its_steps_loses_nothing(
-    tmp_path: Path, method: str, stride: int
-) -> None:
+def test_a_commit_that_dies_between_two_of_its_steps_loses_nothing(tmp_path: Path, method: str) -> None:
     records = events(Shape(generations=3, seed=6, objectives=1))
     start = tmp_path / "start"
     start.mkdir()
@@ -484,7 +482,8 @@ def test_a_commit_that_dies_between_any_two_of_its_steps_loses_nothing(
     shutil.copytree(start, tmp_path / "whole")
     steps = int(traced(tmp_path / "whole", 0, method).stdout)
     assert steps > 50
-    for fatal in {*range(1, steps, stride), 3, 6, steps - 2, steps}:
+    # Some of the steps, evenly; tests/faults/sweep.py takes every system call.
+    for fatal in {*range(1, steps, steps // 16), 3, 6, steps - 2, steps}:
         folder = tmp_path / str(fatal)
         shutil.copytree(start, folder)
         assert traced(folder, fatal, method).returncode == 9
