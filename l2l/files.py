@@ -3,7 +3,8 @@
 import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from l2l.errors import storage_error
@@ -77,6 +78,33 @@ def replace(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):
             raise storage_error(path, "write", error) from None
         raise
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """The file to write for a user's path: it takes its place at the end, so that no half of one ever stands there.
+
+    A device or a pipe, such as /dev/stdout, is never replaced: it is written to. So is what a link leads to.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    if path.exists() and not path.is_file():
+        try:
+            yield path
+        except OSError as error:
+            raise storage_error(path, "write", error) from None
+        return
+    target = Path(os.path.realpath(path))
+    partial = target.with_name(target.name + ".partial")
+    try:
+        yield partial
+        partial.replace(target)
+    except OSError as error:
+        raise storage_error(path, "write", error) from None
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from l2l.cli.folders import run_of, shown
 from l2l.cli.parser import Command
 from l2l.display.output import refusals, say
-from l2l.errors import MissingPart, OptionError, storage_error
+from l2l.errors import MissingPart, OptionError
+from l2l.files import written_whole
 
 if TYPE_CHECKING:
     import pyarrow
@@ -58,19 +59,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _to_file(columns: Mapping[str, Any], rows: int, path: Path, form: str) -> None:
-    """Write beside the file first, so that no half of one ever stands in its place."""
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with written_whole(path) as file:
         if form == "parquet":
-            _parquet(columns, partial)
+            _parquet(columns, file)
         else:
-            with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                _WRITERS[form](columns, rows, file)
-        partial.replace(path)
-    except OSError as error:
-        raise storage_error(path, "write", error) from None
-    finally:
-        partial.unlink(missing_ok=True)
+            with file.open("w", encoding="utf-8", errors="backslashreplace", newline="") as text:
+                _WRITERS[form](columns, rows, text)
 
 
 # --- CSV: a column a component, ragged ones as JSON ----------------------------------------------------------------

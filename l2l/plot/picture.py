@@ -17,7 +17,8 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from l2l.errors import OptionError, storage_error
+from l2l.errors import OptionError
+from l2l.files import written_whole
 from l2l.plot.data.colours import GREY
 
 Place = Axes | Sequence[Axes] | Figure | SubFigure | None
@@ -94,14 +95,8 @@ class Picture(Figure):
         """
         path = Path(path)
         form = format_of(path)
-        partial = path.with_name(path.name + ".partial")
-        try:
-            self.savefig(partial, format=form, dpi=dpi, metadata=_METADATA[form])
-            partial.replace(path)
-        except OSError as error:
-            raise storage_error(path, "write", error) from None
-        finally:
-            partial.unlink(missing_ok=True)
+        with written_whole(path) as file:
+            self.savefig(file, format=form, dpi=dpi, metadata=_METADATA[form])
         return path
 
     def _repr_png_(self) -> bytes:

@@ -8,7 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from l2l.errors import L2LError, MissingPart, storage_error
+from l2l.errors import L2LError, MissingPart
+from l2l.files import written_whole
 from l2l.plot.data import View
 from l2l.plot.data.timeline import Timeline, timeline
 from l2l.report import content
@@ -81,14 +82,8 @@ def write_text(path: Path, text: str) -> Path:
     Raises:
         StorageError: It cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-        partial.replace(path)
-    except OSError as error:
-        raise storage_error(path, "write", error) from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as file:
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path
 
 
