@@ -31,7 +31,7 @@ def may_mount() -> bool:
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     mounted = tmp_path / "small"
     mounted.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(mounted)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(mounted)], check=True)
     yield mounted
     subprocess.run(["umount", str(mounted)], check=True)
 
