@@ -30,7 +30,8 @@ _FILES = (
     "trajectory.h5.partial",
     "trajectory.before.h5",
 )
-_FOLDERS = ("journal", "journal.partial", "journal.removed", "trials", "logs", "jube", "submit")
+# Not `submit`: the chain of jobs writes there before the run that it belongs to has begun.
+_FOLDERS = ("journal", "journal.partial", "journal.removed", "trials", "logs", "jube")
 _LOGS = ("worker-*.log*", "step-*.log", "jube.log", "jube-*")
 """What runs write to `logs`; what batch systems write there before a run begins is no obstacle."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
