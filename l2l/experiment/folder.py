@@ -30,8 +30,7 @@ _FILES = (
     "trajectory.h5.partial",
     "trajectory.before.h5",
 )
-# Not `submit`: the chain of jobs writes there before the run that it belongs to has begun.
-_FOLDERS = ("journal", "journal.partial", "journal.removed", "trials", "logs", "jube")
+_FOLDERS = ("journal", "journal.partial", "journal.removed", "trials", "logs", "jube", "submit")
 _LOGS = ("worker-*.log*", "step-*.log", "jube.log", "jube-*")
 """What runs write to `logs`; what batch systems write there before a run begins is no obstacle."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from l2l.errors import L2LError, NotFoundError, RunFailed, storage_error
+from l2l.experiment.folder import claim_folder, make_folder
 from l2l.experiment.interrupts import Interrupts
 from l2l.lock import holder
 from l2l.submit.system import System, inside, of_name
@@ -42,7 +43,11 @@ class Record:
         """
         line = json.dumps({"event": event, "job": job, **more, "time": round(time.time(), 3)}) + "\n"
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not self.path.parent.exists():
+                # The chain notes its first job before the run has begun, so the folder becomes the run's here.
+                make_folder(self.path.parent.parent)
+                claim_folder(self.path.parent.parent)
+                self.path.parent.mkdir(exist_ok=True)
             torn = self.path.exists() and not self.path.read_bytes().endswith(b"\n")
             with self.path.open("a", encoding="utf-8") as file:
                 file.write("\n" * torn + line)
