@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.faults.tracer import BOUNDARY, CALL, SYSCALL, Tracer, begin, end, ptrace
+from tests.faults.tracer import BOUNDARY, CALL, SYSCALL, Tracer, child, ptrace
 
 _GETREGS = 12
 _SETREGS = 13
@@ -236,18 +236,10 @@ def tampered(
     *,
     keep_log: bool = False,
 ) -> Tamper:
-    """Do something in a child of this process, tampered with; its exit code is in `code`, None where it was killed."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            begin()
-            does()
-            end()
-        finally:
-            os._exit(0)
-    tamper = Tamper(pid, folder, at, mode, error)
+    """Do something in a child of this process, tampered with; its exit code is in `code`, as `subprocess` has it."""
+    tamper = Tamper(child(does), folder, at, mode, error)
     tamper.run(keep_log)
     if tamper.code is None:
-        _, status = os.waitpid(pid, 0)
+        _, status = os.waitpid(tamper.pid, 0)
         tamper.code = os.waitstatus_to_exitcode(status)
     return tamper

@@ -18,7 +18,7 @@ from l2l.journal import read_journal, remove_journal
 from tests.faults.harness import archived, digest, l2l, same, starts, write_experiment
 from tests.faults.models import Plain
 from tests.faults.test_kills import Kills
-from tests.faults.tracer import Tracer, begin, end
+from tests.faults.tracer import Tracer, child
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="ptrace as Linux has it"),
@@ -43,15 +43,7 @@ def experiment(folder: Path, generations: int = 4) -> Experiment:
 
 def states(folder: Path, does: Callable[[], object]) -> Iterator[int]:
     """Each state of a folder between two system calls of what is done in a child: the count of calls before."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            begin()
-            does()
-            end()
-        finally:
-            os._exit(0)
-    tracer = Tracer(pid)
+    tracer = Tracer(child(does))
     try:
         assert tracer.reach()
         seen = -1

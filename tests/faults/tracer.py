@@ -6,6 +6,7 @@ The process calls `begin` and `end` around what is of interest; its parent steps
 import ctypes
 import os
 import signal
+from collections.abc import Callable
 
 SYSCALL = 24
 _TRACEME, _SETOPTIONS = 0, 0x4200
@@ -31,6 +32,19 @@ def begin() -> None:
 def end() -> None:
     """Say that what is of interest is over."""
     os.kill(os.getpid(), BOUNDARY)
+
+
+def child(does: Callable[[], object]) -> int:
+    """Do something in a child of this thread, which waits at its beginning to be traced; the child's number."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            begin()
+            does()
+            end()
+        finally:
+            os._exit(0)
+    return pid
 
 
 class Tracer:
