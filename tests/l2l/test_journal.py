@@ -101,7 +101,7 @@ def test_nothing_is_made_before_the_first_record(tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody writes to these journals: what looks like damage need not be looked at again."""
-    monkeypatch.setattr("l2l.journal._AGAIN", 0.0)
+    monkeypatch.setattr("l2l.journal.reading._AGAIN", 0.0)
 
 
 def made(folder: Path, files: int = 3, records: int = 3) -> list[list[Position]]:

@@ -21,7 +21,7 @@ GENERATIONS = 5
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody writes to these journals: what looks like damage need not be looked at again."""
-    monkeypatch.setattr("l2l.journal._AGAIN", 0.0)
+    monkeypatch.setattr("l2l.journal.reading._AGAIN", 0.0)
 
 
 def experiment(folder: Path, generations: int = GENERATIONS, seed: int = 3) -> Experiment:
