@@ -83,6 +83,7 @@ class Side:
             capture_output=True,
             text=True,
             check=False,
+            cwd=self.folder,  # `-c` looks for modules in the working directory first
             env={**os.environ, "PYTHONPATH": ""},
         )
         if done.returncode:

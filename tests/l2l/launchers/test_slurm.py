@@ -183,7 +183,7 @@ def test_ranks_that_crash_or_hang_cost_their_trial_alone_also_on_nodes_that_drai
 def test_what_cannot_work_is_said(tmp_path: Path, slurm: Cluster) -> None:
     file = experiment(tmp_path / "slurm")
     code, said = allocated("run", file, "--set", "resources.ranks=5").end(60.0)
-    assert code == 2 and "the allocation has no room for one; its nodes and cores: n1 2, n2 2" in said
+    assert code == 2 and "the allocation has no room for one; its nodes: n1 2 core(s), n2 2 core(s)" in said
     code, said = allocated("run", file, "--set", "resources.threads=3").end(60.0)
     assert code == 2 and "1 rank(s) of 3 thread(s)" in said
     refused = {"name": "slurm", "options": ["--partition=nowhere"]}
