@@ -9,9 +9,12 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import IO, Any
 
 from l2l.errors import Invalid
@@ -44,9 +47,8 @@ def run(words: list[str], folder: Path, environment: Mapping[str, str] | None = 
     """
     process = None
     with (folder / OUT).open("wb") as out, (folder / ERR).open("wb") as err:
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            try:
+            with _interruptions_held():  # an interruption must find `process`, or nobody would end the program
                 process = subprocess.Popen(
                     words,
                     cwd=folder,
@@ -54,10 +56,8 @@ def run(words: list[str], folder: Path, environment: Mapping[str, str] | None = 
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=err,
-                    preexec_fn=_prepared(mask),  # noqa: PLW1509 - it makes a few system calls and takes no lock
+                    preexec_fn=_prepared(),  # noqa: PLW1509 - it makes a few system calls and takes no lock
                 )
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # only now may Ctrl-C come: `process` is known
             return process.wait()
         except BaseException:
             if process is not None:
@@ -66,7 +66,28 @@ def run(words: list[str], folder: Path, environment: Mapping[str, str] | None = 
             raise
 
 
-def _prepared(mask: set[Any]) -> Callable[[], None]:
+@contextmanager
+def _interruptions_held() -> Iterator[None]:
+    """Handle a SIGINT that comes within at the end.
+
+    Blocking the signal would not do: a mask holds for one thread, and the system may hand the signal to another, from
+    which Python brings it to the main thread all the same.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield  # nothing is raised here
+        return
+    received: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda _, frame: received.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if received:
+            handler(signal.SIGINT, received[0])
+
+
+def _prepared() -> Callable[[], None]:
     """What the new process does first, so that no program outlives the process that evaluates the trial."""
     parent, set_death_signal = os.getpid(), 1
     prctl = ctypes.CDLL(None).prctl if sys.platform.startswith("linux") else None
@@ -76,7 +97,6 @@ def _prepared(mask: set[Any]) -> Callable[[], None]:
             prctl(set_death_signal, int(signal.SIGKILL))
             if os.getppid() != parent:
                 os._exit(127)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     return prepare
 

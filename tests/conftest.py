@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Generator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,6 +71,13 @@ def repository() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test works in a folder of its own, so that a default run folder never lands in the source tree."""
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test works in a folder of its own, and what it imports from there is forgotten behind it.
+
+    So a default run folder never lands in the source tree, and one test's `helper.py` is not another's.
+    """
     monkeypatch.chdir(tmp_path)
+    yield
+    for name, module in [*sys.modules.items()]:
+        if str(getattr(module, "__file__", None) or "").startswith(f"{tmp_path}{os.sep}"):
+            del sys.modules[name]
