@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from l2l.optimizers.nsga2 import NSGA2
     from l2l.optimizers.nsga3 import NSGA3
     from l2l.optimizers.parallel_tempering import ParallelTempering
+    from l2l.optimizers.points import Points
     from l2l.optimizers.random import RandomSearch
     from l2l.optimizers.simulated_annealing import SimulatedAnnealing
     from l2l.optimizers.sobol import Sobol
@@ -45,6 +46,7 @@ __all__ = [
     "MapElites",
     "NaturalEvolutionStrategies",
     "ParallelTempering",
+    "Points",
     "RandomSearch",
     "SimulatedAnnealing",
     "Sobol",
@@ -68,6 +70,7 @@ _MODULES = {
     "NSGA3": "nsga3",
     "NaturalEvolutionStrategies": "natural_evolution_strategies",
     "ParallelTempering": "parallel_tempering",
+    "Points": "points",
     "RandomSearch": "random",
     "SimulatedAnnealing": "simulated_annealing",
     "Sobol": "sobol",

@@ -23,6 +23,7 @@ SPACE = ParameterSpace(x=Real(-5.0, 5.0, shape=3), y=Real(1e-3, 10.0, log=True))
 NEEDED: Mapping[str, Mapping[str, Any]] = {
     "ensemble-kalman": {"target": [0.3] * DATA},
     "map-elites": {"observables": ["first", "second"], "ranges": [[0.0, 1.0], [0.0, 1.0]]},
+    "points": {"points": [{}] * 200},
 }
 """Options without a default."""
 
@@ -51,6 +52,7 @@ ENDLESS: Mapping[str, Mapping[str, Any]] = {
     "nsga2": {},
     "nsga3": {},
     "parallel-tempering": {},
+    "points": {"points": [{"y": 1e-3 + 1e-4 * place} for place in range(EVALUATIONS + 100)]},
     "random": {},
     "simulated-annealing": {"final": 0.0},
     "sobol": {},
