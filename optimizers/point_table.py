@@ -58,12 +58,12 @@ def points_of_file(space: ParameterSpace, file: Path, columns: Sequence[str] | N
     try:
         if kind == ".parquet":
             header, rows = _parquet(file)
-            return _of_table(space, file, header, rows, columns, "row")
+            return _of_table(space, file, header, rows, columns, unit="row")
         with file.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.reader(text, delimiter=_SEPARATORS[kind], strict=True)
             header = next(reader, [])
             lines = ((reader.line_num, row) for row in reader if row)
-            return _of_table(space, file, [name.strip() for name in header], lines, columns, "line")
+            return _of_table(space, file, [name.strip() for name in header], lines, columns, unit="line")
     except OSError as error:
         raise OptionError(f"points: {file}: it cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
@@ -100,6 +100,7 @@ def _of_table(
     header: Sequence[str],
     rows: Iterable[tuple[int, Sequence[Any]]],
     columns: Sequence[str] | None,
+    *,
     unit: str,
 ) -> tuple[Columns, int]:
     """Points of a table's rows.
