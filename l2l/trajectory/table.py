@@ -87,15 +87,23 @@ class Table(Mapping[str, Any]):
 
     __hash__ = object.__hash__
 
-    def attributes(self, name: str) -> Mapping[str, Any]:
-        """What a column says of itself: unit, bounds, direction, choices, ….
+    def column(self, name: str) -> Column:
+        """What is known of a column: dtype, shape and what it says of itself.
 
         Raises:
             KeyError: There is no such column.
         """
         if name not in self._columns:
             raise KeyError(near(str(name), self._columns, f"column of {self.name}"))
-        return self._columns[name].attributes
+        return self._columns[name]
+
+    def attributes(self, name: str) -> Mapping[str, Any]:
+        """What a column says of itself: unit, bounds, direction, choices, ….
+
+        Raises:
+            KeyError: There is no such column.
+        """
+        return self.column(name).attributes
 
     def choices(self, name: str) -> tuple[str, ...] | None:
         """What the integers of a column mean; None for a column of numbers or texts."""

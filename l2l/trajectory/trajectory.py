@@ -349,7 +349,7 @@ class Trajectory:
 
     # --- other forms ---------------------------------------------------------------------------------------------
 
-    def to_pandas(self, table: str = "individuals") -> "pd.DataFrame":
+    def to_pandas(self, table: str | Table = "individuals") -> "pd.DataFrame":
         """A table as a data frame, with bare names; the index is the individual's number (and the trial's).
 
         Columns of parameters, objectives and observables lose their prefix, except where two would then be called the
@@ -361,18 +361,58 @@ class Trajectory:
         """
         from l2l.trajectory.frames import to_pandas
 
-        return to_pandas(self.table(table), self.space)
+        return to_pandas(self.table(table) if isinstance(table, str) else table, self.space)
 
-    def to_xarray(self) -> "xr.Dataset":
-        """A grid search with the parameters that vary as axes; observables have a further axis `trial`.
+    def to_xarray(self, level: int | None = None) -> "xr.Dataset":
+        """A grid or a refined scan with the parameters that vary as axes; observables have a further axis `trial`.
+
+        A point at which a parameter has no effect stands at every place along its axis; `active/<name>` says where the
+        parameter has one. A refined scan is laid out on the lattice of a level: 0 is the finest lattice of which every
+        point is known, each further level halves its cells. A place that was not asked has the results of the nearest
+        place of a coarser lattice at or below it: `filled` says so, and `level` from which level they are.
+
+        Args:
+            level: Of a refined scan; the finest unless given.
 
         Raises:
-            OptionError: The individuals form no grid.
+            OptionError: The individuals form no grid and no refined scan, or there is no such level.
             MissingPart: xarray is not installed.
         """
-        from l2l.trajectory.frames import to_xarray
+        from l2l.trajectory.grids import to_xarray
 
-        return to_xarray(self)
+        return to_xarray(self, level)
+
+    def aggregate(
+        self,
+        values: Sequence[str] | str | None = None,
+        *,
+        by: Sequence[str] | str | None = None,
+        statistics: Sequence[str | float] | str | float = ("mean", "error"),
+    ) -> Table:
+        """Statistics of objectives and observables over the trials that succeeded, a row per individual or group.
+
+        Args:
+            values: Names; all objectives and observables of a fixed shape unless given.
+            by: Parameters that tell groups apart, so that the statistics are over all others (a marginal); none of
+                them, `()`, for one group of all. Unless given, each different individual is a group.
+            statistics: "mean", "error" (standard error of the mean), "deviation", "minimum", "median", "maximum", or
+                a number from 0 to 1 for that quantile.
+
+        Returns:
+            A table with `parameters/<name>`, `individuals` (how many, where there is a `by`) or `number`, `trials` and
+            `failed`, and a column `<value>/<statistic>` each, a quantile as `rate/q0.05`. A parameter is NaN where it
+            has no effect; a statistic is NaN where no trial succeeded.
+
+        Raises:
+            NotFoundError: There is no objective, observable or parameter of that name; lists the near ones.
+            OptionError: A statistic is unknown, or something of another shape is wanted.
+
+        Example:
+            >>> trajectory.aggregate("rate", by=["g", "eta"], statistics=["mean", 0.05, 0.95])
+        """
+        from l2l.trajectory.aggregates import aggregate
+
+        return aggregate(self, values, by, statistics)
 
     @property
     def plot(self) -> "Plot":
