@@ -15,7 +15,7 @@ from tables import number, table
 
 from l2l import Resources, Trial
 from l2l.launcher import Launcher
-from l2l.launchers.jube import JubeLauncher
+from l2l.launchers.jube.launcher import JubeLauncher
 from l2l.launchers.local import LocalLauncher
 
 BATCHES = (1, 10, 100)

@@ -3,7 +3,7 @@
     python benchmarks/scaling.py                                  # about five minutes
     python benchmarks/scaling.py --workers 100 1000 --seconds 2
 
-One process leads as it does under `mpi` and `slurm`: the pool of trials, the fleet, real sockets, real handshakes.
+One process leads as it does under `mpi` and `slurm`: pool, remote workers, real sockets, real handshakes.
 Another one plays the workers, whose trials take their time by waiting. Trials are so short that the leader cannot keep
 up; what it does then is the most that it can. So N workers wait for it where a trial takes less than N / that rate:
 the limit that is printed. "One by one" sends each trial alone, which is what trials of 50 ms and more do; "batches" is
@@ -34,12 +34,12 @@ from swarm import TOGETHER
 from tables import Budget, budget_table, number, table
 
 from l2l import Experiment, Progress, Trial
+from l2l.dispatch.remote_workers import RemoteWorkers
+from l2l.dispatch.sizing import Sizing
+from l2l.dispatch.work import Work
 from l2l.launcher import Description
 from l2l.launchers.pooled import PooledLauncher
 from l2l.values import Resources
-from l2l.worker.batch import Sizing
-from l2l.worker.fleet import Fleet
-from l2l.worker.plan import Plan
 
 WORKERS = (100, 300, 1_000, 3_000, 10_000)
 OFFERED = 200_000.0
@@ -73,21 +73,21 @@ class Simulated(PooledLauncher):
         self._seconds = seconds
         self._batches = batches
         self._swarm: subprocess.Popen[str] | None = None
-        self.fleet: Fleet
+        self.remote: RemoteWorkers
 
-    def crew(self, plan: Plan) -> Fleet:
+    def start_workers(self, work: Work) -> RemoteWorkers:
         """Listen, and let the swarm know where."""
-        self.fleet = Fleet(plan, self._workers, everywhere=False)
+        self.remote = RemoteWorkers(work, self._workers, everywhere=False)
         program = Path(__file__).with_name("swarm.py")
         self._swarm = subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE, text=True)
         assert self._swarm.stdin is not None
-        told = {"addresses": self.fleet.addresses, "secret": self.fleet.secret.hex(), "workers": self._workers}
+        told = {"addresses": self.remote.addresses, "secret": self.remote.secret.hex(), "workers": self._workers}
         self._swarm.stdin.write(json.dumps({**told, "seconds": self._seconds}) + "\n")
         self._swarm.stdin.close()
-        return self.fleet
+        return self.remote
 
     def admit(self) -> None:
-        """Wait until all workers are there and have said hello.
+        """Wait until all workers are there and have said ready.
 
         Raises:
             RuntimeError: They do not come.
@@ -96,10 +96,10 @@ class Simulated(PooledLauncher):
         if not self._batches:
             pool._sizing = OneByOne(self._workers)
         until = time.monotonic() + 300.0
-        while len(self.fleet.workers) < self._workers or any(worker.hello is None for worker in self.fleet.workers):
+        while len(self.remote.present) < self._workers or any(worker.ready is None for worker in self.remote.present):
             pool._turn(0.1)
             if time.monotonic() > until or (self._swarm and self._swarm.poll() is not None):
-                raise RuntimeError(f"expected {self._workers} workers, got {len(self.fleet.workers)}")
+                raise RuntimeError(f"expected {self._workers} workers, got {len(self.remote.present)}")
 
     def describe(self) -> Description:
         """Wait for all workers, not for one."""

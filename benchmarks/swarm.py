@@ -17,13 +17,13 @@ from typing import Any
 
 from models import SPACE
 
-from l2l.worker.channel import Inbox, Outbox, pickled
-from l2l.worker.connect import Link, introduced
-from l2l.worker.door import allow_many_files
-from l2l.worker.serve import Hello
+from l2l.dispatch.listener import allow_many_files
+from l2l.protocol.channel import Inbox, Outbox, pickled
+from l2l.protocol.connect import Link, introduced
+from l2l.protocol.messages import Ready
 
 TOGETHER = 100
-"""Workers of a station, as of a node with so many cores."""
+"""Workers of a supervisor, as of a node with so many cores."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Member:
 
     Args:
         link: Its own, to the leader.
-        number: At its station.
+        number: At its supervisor.
     """
 
     link: Link
@@ -84,7 +84,7 @@ class Member:
 
 
 class Swarm:
-    """All workers, and the connections of their stations.
+    """All workers, and the connections of their supervisors.
 
     Args:
         addresses: Of the leader.
@@ -97,30 +97,30 @@ class Swarm:
         self._seconds = seconds
         self._poll = select.epoll()
         self._members: dict[int, Member] = {}
-        self._stations: dict[int, tuple[Inbox, Outbox, dict[int, Member]]] = {}
+        self._supervisors: dict[int, tuple[Inbox, Outbox, dict[int, Member]]] = {}
         self._running: deque[Member] = deque()
         self._stuck: list[Member] = []
         """Of whose results the leader has not taken all."""
         self._controls: list[socket.socket] = []
         for begin in range(0, workers, TOGETHER):
-            self._station(addresses, secret, f"station-{begin}", min(TOGETHER, workers - begin))
+            self._supervisor(addresses, secret, f"supervisor-{begin}", min(TOGETHER, workers - begin))
 
-    def _station(self, addresses: list[str], secret: bytes, name: str, places: int) -> None:
-        about = {"station": name, "kind": "station", "places": places, "origin": ""}
+    def _supervisor(self, addresses: list[str], secret: bytes, name: str, places: int) -> None:
+        about = {"supervisor": name, "kind": "supervisor", "places": places, "request_id": ""}
         link = introduced(addresses, secret, about)
         control = link.connection
         members: dict[int, Member] = {}
         inbox, outbox = _channel(link)
-        self._stations[control.fileno()] = inbox, outbox, members
+        self._supervisors[control.fileno()] = inbox, outbox, members
         self._controls.append(control)
         self._poll.register(control.fileno(), select.EPOLLIN)
-        hello = pickled(Hello(name, os.getpid(), "", SPACE.to_dict(), {"python": sys.version.split()[0]}))
+        ready = pickled(Ready(name, os.getpid(), "", SPACE.to_dict(), {"python": sys.version.split()[0]}))
         for number in range(places):
-            worker = {"station": name, "kind": "worker", "place": number, "number": number}
+            worker = {"supervisor": name, "kind": "worker", "place": number, "number": number}
             member = members[number] = Member(introduced(addresses, secret, worker), number)
             self._members[member.connection.fileno()] = member
             self._poll.register(member.connection.fileno(), select.EPOLLIN)
-            member.outbox.send(hello)
+            member.outbox.send(ready)
 
     def serve(self) -> None:
         """Play until the leader says that it is over, or is gone."""
@@ -131,7 +131,7 @@ class Swarm:
                 member = self._members.get(descriptor)
                 if member is not None:
                     self._hear(member)
-                elif self._over(*self._stations[descriptor]):
+                elif self._over(*self._supervisors[descriptor]):
                     return
             for member in self._stuck:
                 member.outbox.flush()

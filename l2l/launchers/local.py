@@ -1,14 +1,12 @@
 """The local launcher: the cores of this machine, one persistent process a worker."""
 
+from l2l.dispatch.local_workers import LocalWorkers
+from l2l.dispatch.work import Work
 from l2l.errors import OptionError
-from l2l.launchers.cores import check_workers, crowded, usable_cores
-from l2l.launchers.gpus import gpus_here
+from l2l.launchers.machine import check_workers, crowded, gpus_here, mpiexec, usable_cores
 from l2l.launchers.pooled import PooledLauncher
-from l2l.launchers.ranks import mpiexec
+from l2l.supervisor.environment import environment_of
 from l2l.values import Resources
-from l2l.worker.crew import LocalCrew
-from l2l.worker.plan import Plan
-from l2l.worker.process import environment_of
 
 
 class LocalLauncher(PooledLauncher):
@@ -47,9 +45,9 @@ class LocalLauncher(PooledLauncher):
         """`mpiexec`, of whichever MPI is found first."""
         return mpiexec(resources.ranks)
 
-    def crew(self, plan: Plan) -> LocalCrew:
+    def start_workers(self, work: Work) -> LocalWorkers:
         """Start the workers."""
-        return LocalCrew(plan, self._environments(plan.resources))
+        return LocalWorkers(work, self._environments(work.resources))
 
     def _environments(self, resources: Resources) -> list[dict[str, str]]:
         """The environment of each worker, which decides how many there are."""

@@ -13,18 +13,18 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from l2l.dispatch.remote_workers import RemoteWorkers
+from l2l.dispatch.work import Work
 from l2l.display.output import complain
 from l2l.errors import LauncherError, MissingPart, OptionError
-from l2l.launchers.gpus import gpus_here
-from l2l.launchers.outpost import Call
+from l2l.launchers.machine import gpus_here
 from l2l.launchers.pooled import PooledLauncher
 from l2l.launchers.starter import watch_starter
+from l2l.protocol.connect import machine
+from l2l.protocol.messages import LeaderAddress
+from l2l.supervisor.supervisor import Supervisor
 from l2l.values import Resources
-from l2l.worker.connect import machine
-from l2l.worker.fleet import Fleet
-from l2l.worker.group import received, serve_together
-from l2l.worker.plan import Plan
-from l2l.worker.station import Station
+from l2l.worker.ranks import received, serve_together
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
@@ -126,21 +126,21 @@ class MPILauncher(PooledLauncher):
         slots: int = (size - 1) // ranks
         return slots
 
-    def crew(self, plan: Plan) -> Fleet:
+    def start_workers(self, work: Work) -> RemoteWorkers:
         """Call the other ranks to work."""
         world = _world()
-        size, ranks = world.Get_size(), plan.resources.ranks
-        slots = self.capacity(plan.resources)
+        size, ranks = world.Get_size(), work.resources.ranks
+        slots = self.capacity(work.resources)
         if world.Get_rank() != 0:
             raise LauncherError("rank 0 leads; the others serve, which Experiment.run and l2l run see to")
         if ranks > 1:
             self.guards = frozenset()
-        each = plan.resources.gpus
+        each = work.resources.gpus
         shares = _shares(world, range(1, 1 + slots * ranks), each) if each else {}
-        fleet = Fleet(plan, slots, everywhere={*_hosts().values()} != {machine()})
+        workers = RemoteWorkers(work, slots, everywhere={*_hosts().values()} != {machine()})
         for rank in range(1, size):
-            world.send((Call(fleet.addresses, fleet.secret, ranks), shares.get(rank)), rank, _CALL)
-        return fleet
+            world.send((LeaderAddress(workers.addresses, workers.secret, ranks), shares.get(rank)), rank, _CALL)
+        return workers
 
 
 def _gpus() -> tuple[list[str], bool]:
@@ -171,7 +171,7 @@ def _shares(world: "Intracomm", working: range, each: int) -> dict[int, list[str
     return shares
 
 
-def _work(world: "Intracomm", call: Call, gpus: list[str] | None) -> None:
+def _work(world: "Intracomm", call: LeaderAddress, gpus: list[str] | None) -> None:
     """Serve in one run, alone or with the other ranks of a group, with a share of the GPUs."""
     if call.ranks == 1:
         _serve_alone(call, gpus)
@@ -180,17 +180,17 @@ def _work(world: "Intracomm", call: Call, gpus: list[str] | None) -> None:
         _work_together(world, call)
 
 
-def _serve_alone(call: Call, gpus: list[str] | None) -> None:
+def _serve_alone(call: LeaderAddress, gpus: list[str] | None) -> None:
     """Serve until the leader says that it is over, once more where somebody cut us off from it."""
-    over, pause = Station(call.addresses, call.secret, gpus=gpus).serve(), _FIRST_PAUSE
+    over, pause = Supervisor(call.addresses, call.secret, gpus=gpus).serve(), _FIRST_PAUSE
     while not over:
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
         try:
-            station = Station(call.addresses, call.secret, gpus=gpus)
+            supervisor = Supervisor(call.addresses, call.secret, gpus=gpus)
         except LauncherError:
             return  # it is gone
-        over = station.serve()
+        over = supervisor.serve()
 
 
 @contextmanager
@@ -208,7 +208,7 @@ def _only(gpus: list[str] | None) -> Iterator[None]:
             os.environ[name] = before
 
 
-def _work_together(world: "Intracomm", call: Call) -> None:
+def _work_together(world: "Intracomm", call: LeaderAddress) -> None:
     number = (world.Get_rank() - 1) // call.ranks
     members = range(1 + number * call.ranks, 1 + (number + 1) * call.ranks)
     if members[-1] >= world.Get_size():

@@ -5,20 +5,20 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
+from l2l.dispatch.dispatcher import Dispatcher
+from l2l.dispatch.pool import Pool
+from l2l.dispatch.work import Work
+from l2l.dispatch.worker import Workers
 from l2l.errors import LauncherError
 from l2l.launcher import Description, Launcher
 from l2l.optimizee import Optimizee
+from l2l.protocol import temporary
 from l2l.quantities import duration
 from l2l.space import ParameterSpace
 from l2l.values import Evaluation, Resources, Trial
-from l2l.worker import temporary
-from l2l.worker.feed import Feed
-from l2l.worker.plan import Plan
-from l2l.worker.pool import Pool
-from l2l.worker.worker import Crew
 
 
-class FedLauncher(Launcher):
+class DispatchingLauncher(Launcher):
     """Feeds evaluating processes that keep the optimizee warm between trials; a subclass says by what.
 
     Args:
@@ -34,12 +34,12 @@ class FedLauncher(Launcher):
 
     def __init__(self, *, patience: float | str = 600.0) -> None:
         self._patience = duration(patience, f"{type(self).__name__}: option 'patience'")
-        self._plan: Plan | None = None
-        self._pool: Feed | None = None
+        self._work: Work | None = None
+        self._pool: Dispatcher | None = None
         self._temporary: Path | None = None
 
     @abstractmethod
-    def feed(self, plan: Plan) -> Feed:
+    def start_dispatcher(self, work: Work) -> Dispatcher:
         """Start the processes, without waiting for them unless it `waits`."""
 
     def launch(self, resources: Resources) -> Sequence[str]:
@@ -50,12 +50,12 @@ class FedLauncher(Launcher):
         """Start the workers; does not wait for them."""
         self.check(resources, programs=optimizee.programs)
         launch = self.launch(resources) if optimizee.programs and resources.ranks > 1 else ()
-        self._plan = Plan.of(optimizee, resources, self._logs(folder), self._patience, launch)
+        self._work = Work.of(optimizee, resources, self._logs(folder), self._patience, launch)
         if not self.waits:
-            self._begin(self._plan)
+            self._begin(self._work)
 
-    def _begin(self, plan: Plan) -> Feed:
-        self._pool = self.feed(plan)
+    def _begin(self, work: Work) -> Dispatcher:
+        self._pool = self.start_dispatcher(work)
         self.slots = self._pool.slots
         return self._pool
 
@@ -71,15 +71,15 @@ class FedLauncher(Launcher):
         return logs
 
     @property
-    def _running(self) -> Feed:
-        if self._plan is None:
+    def _running(self) -> Dispatcher:
+        if self._work is None:
             raise LauncherError(f"{type(self).__name__}: expected start() first, or no use after stop()")
-        return self._pool or self._begin(self._plan)
+        return self._pool or self._begin(self._work)
 
     def describe(self) -> Description:
         """What the first worker says of the optimizee; waits for it."""
-        hello = self._running.hello()
-        return Description(hello.version, ParameterSpace.from_dict(hello.space), hello.versions)
+        ready = self._running.ready()
+        return Description(ready.version, ParameterSpace.from_dict(ready.space), ready.versions)
 
     def submit(self, trials: Sequence[Trial]) -> None:
         """Take trials to be run."""
@@ -99,7 +99,7 @@ class FedLauncher(Launcher):
 
     def stop(self, grace: float = 0.0) -> None:
         """End all workers and whatever they started."""
-        self._plan, pool, self._pool = None, self._pool, None
+        self._work, pool, self._pool = None, self._pool, None
         if pool is not None:
             pool.stop(grace)
         if self._temporary is not None:
@@ -107,7 +107,7 @@ class FedLauncher(Launcher):
             self._temporary = None
 
 
-class PooledLauncher(FedLauncher):
+class PooledLauncher(DispatchingLauncher):
     """Feeds a pool of workers of its own; a subclass says where they are.
 
     Args:
@@ -119,9 +119,9 @@ class PooledLauncher(FedLauncher):
     """
 
     @abstractmethod
-    def crew(self, plan: Plan) -> Crew:
+    def start_workers(self, work: Work) -> Workers:
         """Start the workers; does not wait for them."""
 
-    def feed(self, plan: Plan) -> Pool:
+    def start_dispatcher(self, work: Work) -> Pool:
         """Start the workers, and a pool that feeds them."""
-        return Pool(plan, self.crew(plan))
+        return Pool(work, self.start_workers(work))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from l2l.errors import LauncherError
 from l2l.launcher import Description, Launcher
-from l2l.launchers.ranks import mpiexec
+from l2l.launchers.machine import mpiexec
 from l2l.optimizee import FunctionOptimizee, Optimizee
 from l2l.values import Evaluation, Resources, Trial
 from l2l.worker.evaluate import Evaluator, Timed, evaluation

@@ -1,1 +1,1 @@
-"""What runs in, or watches, an evaluating process."""
+"""What runs in an evaluating process."""

@@ -9,8 +9,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from os import close, getpid, read  # bound here: a model may replace them where they stand
-from os import open as open_file
+from os import getpid  # bound here: a model may replace them where they stand
 from pathlib import Path
 from sys import setrecursionlimit
 from typing import Any
@@ -21,8 +20,9 @@ from numpy.typing import NDArray
 from l2l.copies import end_copy
 from l2l.errors import Invalid, near, short, text_of, type_name, without_addresses
 from l2l.optimizee import Optimizee, as_outcome
+from l2l.protocol.channel import LARGEST_RESULT
+from l2l.protocol.peak_memory import peak_memory
 from l2l.values import Evaluation, Failure, Outcome, Status, Trial
-from l2l.worker.channel import LARGEST_RESULT
 
 Result = tuple[Status, tuple[float, ...], dict[str, NDArray[Any]], Failure | None]
 """What came of a simulation: status, one fitness per objective, observables, why it has none."""
@@ -277,24 +277,3 @@ def address_space() -> int | None:
     """The bytes of address space that this process may use; None where there is no limit (ulimit -v, ulimit -d)."""
     limits = [resource.getrlimit(which)[0] for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
     return min((one for one in limits if one != resource.RLIM_INFINITY), default=None)
-
-
-def peak_memory() -> int:
-    """The high-water mark of this process's resident size or, if larger, of a program that it ran; bytes."""
-    scale = 1 if sys.platform == "darwin" else 1024
-    programs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * scale
-    return max(_own_peak() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale, programs)
-
-
-def _own_peak() -> int | None:
-    """As Linux counts it from the start of the program; `getrusage` begins with the size of the process's parent."""
-    try:
-        descriptor = open_file("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)  # a third of what a Path takes
-        try:
-            status = read(descriptor, 1 << 14)
-        finally:
-            close(descriptor)
-        start = status.index(b"VmHWM:") + 6
-        return int(status[start : status.index(b"kB", start)]) * 1024
-    except Exception:  # noqa: BLE001 - a model's audit hook may raise anything where a file is opened
-        return None

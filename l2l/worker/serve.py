@@ -8,10 +8,9 @@ import platform
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from faulthandler import dump_traceback_later
 from os import SEEK_CUR, getpid, lseek
-from pathlib import Path
 from pickle import dumps
 from time import monotonic, time
 from typing import Any
@@ -19,17 +18,19 @@ from typing import Any
 from l2l.copies import no_copies
 from l2l.errors import UserError
 from l2l.optimizee import Optimizee
-from l2l.provenance import Specification, versions
+from l2l.protocol.arrays import packed
+from l2l.protocol.channel import Framing, Inbox, Seal, bare, pickled, write_all, write_message
+from l2l.protocol.handshake import Keys
+from l2l.protocol.messages import Ready, Refused, WorkerConfig
+from l2l.protocol.peak_memory import peak_memory
+from l2l.protocol.status_page import StatusPage
+from l2l.protocol.trials import BatchHeader, TrialRow
+from l2l.provenance import versions
+from l2l.supervisor.reaper import end_descendants, ended_children
 from l2l.values import Failure, Resources, Status, Trial
 from l2l.worker.alterations import Condition
-from l2l.worker.arrays import packed
-from l2l.worker.batch import Form, Row
-from l2l.worker.board import Board
-from l2l.worker.channel import Framing, Inbox, Seal, bare, pickled, write_all, write_message
-from l2l.worker.evaluate import Evaluator, Result, failure_of, peak_memory
-from l2l.worker.guardian import end_descendants, ended_children
-from l2l.worker.handshake import Keys
-from l2l.worker.protect import at_fork_close, private, protect
+from l2l.worker.evaluate import Evaluator, Result, failure_of
+from l2l.worker.isolation import at_fork_close, private, protect
 
 _MEASURED = 5e-2
 """Seconds after which the memory is worth looking at again, which takes as long as all else between two trials."""
@@ -42,65 +43,11 @@ _LEAVES = -1
 """In place of a trial's number: the worker leaves, so that a fresh process takes its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What a worker is told first.
-
-    Args:
-        specification: Of the optimizee.
-        parts: Of the leader's fingerprint of it.
-        resources: Of each trial.
-        launch: The command prefix that starts a program on a trial's ranks; variables of the worker's environment in it
-            are replaced.
-    """
-
-    specification: Specification
-    parts: dict[str, str]
-    resources: Resources
-    launch: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """What a worker says first.
-
-    Args:
-        host: Where it runs.
-        pid: Its process number.
-        version: Of the optimizee.
-        space: Of the optimizee, as plain data.
-        versions: Part → version.
-    """
-
-    host: str
-    pid: int
-    version: str
-    space: dict[str, Any]
-    versions: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a worker cannot evaluate.
-
-    Args:
-        message: In a line.
-        traceback: Of what was raised, or "".
-        changed: Parts of the fingerprint that differ from the leader's.
-        wrong: Whether the user's input is to blame, and the message says how.
-    """
-
-    message: str
-    traceback: str = ""
-    changed: tuple[str, ...] = ()
-    wrong: bool = False
-
-
 def main(arguments: Sequence[str]) -> None:
     """Serve until the leader closes the channel.
 
     Args:
-        arguments: The leader's process number, and the descriptors of the channel's two ends, of the board, and of the
+        arguments: The leader's process number, and the descriptors of the channel's two ends, of the page, and of the
             channel's keys, which is -1 where its messages are not sealed.
     """
     leader, reading, writing, shared, given = map(int, arguments)
@@ -112,13 +59,13 @@ def main(arguments: Sequence[str]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)  # a crash loses no line
-    board = Board(shared)
-    board.seal()
+    page = StatusPage(shared)
+    page.seal()
     messages = _messages(Inbox(reading, keys and keys.to_client))
     framing = Seal(keys.to_leader).around if keys else bare
     try:
         with contextlib.suppress(BrokenPipeError):  # the leader is gone
-            _serve(messages, writing, framing, board, log)
+            _serve(messages, writing, framing, page, log)
     finally:
         _end_soon(log)
         end_descendants(getpid())
@@ -151,7 +98,7 @@ def _messages(inbox: Inbox) -> Iterator[Any]:
         sys.stderr.write(f"l2l: this worker ends, since its leader cannot be heard: {inbox.refused}\n")
 
 
-def _serve(messages: Iterator[Any], writing: int, framing: Framing, board: Board, log: int) -> None:
+def _serve(messages: Iterator[Any], writing: int, framing: Framing, page: StatusPage, log: int) -> None:
     place = next(messages, None)
     if place is None:
         return
@@ -165,39 +112,39 @@ def _serve(messages: Iterator[Any], writing: int, framing: Framing, board: Board
         write_message(writing, framing, pickled(refusal_of(error)))
         return
     write_message(writing, framing, pickled(answer))
-    if isinstance(answer, Hello):
+    if isinstance(answer, Ready):
         launch = tuple(map(os.path.expandvars, start.launch))
         try:
-            Server(optimizee, start.resources, writing, framing, board=board, log=log, launch=launch).serve(messages)
+            Server(optimizee, start.resources, writing, framing, page=page, log=log, launch=launch).serve(messages)
         finally:
             _end_soon(log)
         optimizee.teardown()
 
 
-def refusal_of(error: BaseException) -> Refusal:
+def refusal_of(error: BaseException) -> Refused:
     """What to say of an error that keeps this process from evaluating; the log has it too."""
     with contextlib.suppress(Exception):  # whatever the model made of its stream
         traceback.print_exception(error)
     if isinstance(error, UserError):
-        return Refusal(str(error), wrong=True)
+        return Refused(str(error), wrong=True)
     failure = failure_of(error)
-    return Refusal(failure.message, failure.traceback)
+    return Refused(failure.message, failure.traceback)
 
 
-def built(start: Start) -> tuple[Optimizee, Hello | Refusal]:
+def built(start: WorkerConfig) -> tuple[Optimizee, Ready | Refused]:
     """The optimizee that is described, set up, and what is to be said of it."""
     with no_copies():
         return _built(start)
 
 
-def _built(start: Start) -> tuple[Optimizee, Hello | Refusal]:
+def _built(start: WorkerConfig) -> tuple[Optimizee, Ready | Refused]:
     optimizee = start.specification.build()
     changed = start.specification.differences(start.parts, optimizee)
     if changed:
-        return optimizee, Refusal("the optimizee is another one here than in the leader", changed=tuple(changed))
+        return optimizee, Refused("the optimizee is another one here than in the leader", changed=tuple(changed))
     optimizee.setup()
     space = optimizee.describe().to_dict()
-    return optimizee, Hello(platform.node(), os.getpid(), optimizee.version(), space, loaded_versions())
+    return optimizee, Ready(platform.node(), os.getpid(), optimizee.version(), space, loaded_versions())
 
 
 def loaded_versions() -> dict[str, str]:
@@ -224,7 +171,7 @@ class Server:
         resources: Of each trial.
         writing: Where results go.
         framing: Makes what stands before and behind each of them.
-        board: Where trials are announced.
+        page: Where trials are announced.
         log: The descriptor of the log.
         launch: As trials have it.
     """
@@ -236,7 +183,7 @@ class Server:
         writing: int,
         framing: Framing,
         *,
-        board: Board,
+        page: StatusPage,
         log: int,
         launch: tuple[str, ...] = (),
     ) -> None:
@@ -246,7 +193,7 @@ class Server:
         self._resources = resources
         self._writing = writing
         self._framing = framing
-        self._board = board
+        self._page = page
         self._log = log
         self._leaving = False
         self._condition = Condition()
@@ -254,17 +201,17 @@ class Server:
 
     def serve(self, messages: Iterator[Any]) -> None:
         """Evaluate until there are no more messages, or a fresh process is to take this one's place."""
-        forms: dict[int, Form] = {}
+        headers: dict[int, BatchHeader] = {}
         for message in messages:
             if message is None:
                 return
             first, code, rows = message
             if rows is None:
-                forms[first] = Form(first, *code)
+                headers[first] = BatchHeader(first, *code)
             elif self._batches:
-                self._whole(first, forms[code].trials(rows, self._resources, self._launch))
+                self._whole(first, headers[code].trials(rows, self._resources, self._launch))
             else:
-                self._singly(first, forms[code], rows)
+                self._singly(first, headers[code], rows)
             if self._leaving:
                 self._send((_LEAVES, None))
                 return
@@ -278,28 +225,28 @@ class Server:
         if ended_children(getpid()) > _UNREAPED:
             self._leaving = True
 
-    def _singly(self, number: int, form: Form, rows: Sequence[Row]) -> None:
-        words, times, skip, current, log, since, done = self._board.raw()
+    def _singly(self, number: int, header: BatchHeader, rows: Sequence[TrialRow]) -> None:
+        fields, times, skip, current, log, since, done = self._page.raw()
         run, resources, writing, launch = self._evaluator.run, self._resources, self._writing, self._launch
         framing = self._framing
-        trial_of = form.trial
+        trial_of = header.trial
         if monotonic() - self._looked > _MEASURED:
             self._look()
-        self._board.single()
+        self._page.single()
         for row in rows:
-            if number >= words[skip]:
-                words[log] = self._written()
+            if number >= fields[skip]:
+                fields[log] = self._written()
                 times[since] = begin = monotonic()
-                words[current] = number
-                if number < words[skip]:  # recalled in this very moment: say that it did not start
-                    words[current] = ~(number + 1)
+                fields[current] = number
+                if number < fields[skip]:  # recalled in this very moment: say that it did not start
+                    fields[current] = ~(number + 1)
                     self._send((number,))
                 else:
                     started = time()
                     trial = trial_of(row, resources, launch)
                     result = run(trial)
                     seconds = monotonic() - begin
-                    words[done] = number  # no limit counts while it waits for the leader to read
+                    fields[done] = number  # no limit counts while it waits for the leader to read
                     if begin + seconds - self._looked > _MEASURED:
                         self._look()
                     if result[0] is _OK and not result[2] and not trial.used_directory:
@@ -308,17 +255,17 @@ class Server:
                         write_all(writing, head + body + tail)
                     else:
                         self._write(number, trial, started, seconds, result)
-                    words[current] = ~(number + 1)
+                    fields[current] = ~(number + 1)
                     if self._leaving:
                         return
             number += 1
 
     def _whole(self, first: int, trials: list[Trial]) -> None:
-        board = self._board
+        page = self._page
         begin, started = monotonic(), time()
-        board.announce(first, len(trials), begin, self._written())
-        if first + len(trials) <= board.skip:
-            board.idle(first + len(trials))
+        page.begin(first, len(trials), begin, self._written())
+        if first + len(trials) <= page.skip:
+            page.idle(first + len(trials))
             for place in range(len(trials)):
                 self._send((first + place,))
             return
@@ -329,11 +276,11 @@ class Server:
                     self._whole(first + place, [replace(trial, _rng=None, _directory=None)])
             return
         share = (monotonic() - begin) / len(trials)
-        board.done(first)
+        page.done(first)
         self._look()
         for place, (trial, result) in enumerate(zip(trials, results, strict=True)):
             self._write(first + place, trial, started, share, result)
-        board.idle(first + len(trials))
+        page.idle(first + len(trials))
 
     def _written(self) -> int:
         """Bytes that the log has; 0 where a model has closed it."""
@@ -379,12 +326,3 @@ class Server:
 
 
 _OK = Status.OK
-
-
-def start_message(
-    optimizee_specification: Specification, parts: dict[str, str], resources: Resources, launch: Sequence[str] = ()
-) -> tuple[bytes, bytes]:
-    """The two first messages to a worker, pickled: where it stands, and what it builds."""
-    path = [os.path.abspath(entry) for entry in sys.path]
-    start = pickle.dumps(Start(optimizee_specification, parts, resources, tuple(launch)), 5)
-    return pickled((path, str(Path.cwd()))), pickled(start)

@@ -10,7 +10,7 @@ import pytest
 import l2l
 from l2l import config
 from l2l.errors import L2LError, OptionError
-from l2l.launchers.jube import JubeLauncher
+from l2l.launchers.jube.launcher import JubeLauncher
 from l2l.launchers.local import LocalLauncher
 from l2l.optimizers.cma_es import CMAES
 from l2l.optimizers.genetic_algorithm import GeneticAlgorithm

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from l2l.launcher import Launcher
-from l2l.launchers.slurm import SlurmLauncher
+from l2l.launchers.slurm.launcher import SlurmLauncher
 from l2l.testing.launchers import LauncherContract
 
 

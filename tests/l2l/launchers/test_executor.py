@@ -18,7 +18,7 @@ from l2l import Trajectory
 from l2l.errors import LauncherError, MissingPart, OptionError, UserError
 from l2l.journal import read_journal
 from l2l.launcher import Launcher
-from l2l.launchers.executor import ExecutorLauncher
+from l2l.launchers.executor.launcher import ExecutorLauncher
 from l2l.registry import build
 from l2l.schema import Ragged
 from l2l.testing.launchers import LauncherContract, collected, is_gone, trials_of

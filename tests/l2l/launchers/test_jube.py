@@ -18,13 +18,13 @@ from l2l import Experiment, Status, Trajectory
 from l2l.errors import LauncherError, MissingPart, NotFoundError, OptionError, UserError
 from l2l.individual import Individual
 from l2l.launcher import Launcher
-from l2l.launchers.jube import JubeLauncher
-from l2l.launchers.jube_past import Past
+from l2l.launchers.jube.earlier import EarlierBenchmarks
+from l2l.launchers.jube.json_form import evaluation_to_plain
+from l2l.launchers.jube.launcher import JubeLauncher
+from l2l.launchers.jube.work_package import PackageSpec
 from l2l.testing.launchers import LauncherContract, collected, trials_of
 from l2l.testing.misbehaving import Misbehaving
 from l2l.values import Evaluation, Resources, Trial
-from l2l.worker.package import Terms
-from l2l.worker.plain import evaluation_to_plain
 from tests.faults.harness import Leader, TrialId, archived, l2l, same, starts, write_experiment
 from tests.faults.models import Noted, Unlucky
 from tests.slurm import Cluster
@@ -214,7 +214,7 @@ def test_a_package_that_cannot_set_up_the_model_costs_its_own_trials(tmp_path: P
 
 
 def test_packages_that_a_loss_of_power_left_unwritten_are_passed_over(tmp_path: Path) -> None:
-    terms = Terms.of(Misbehaving(), Resources(), tmp_path, 30.0, 1)
+    terms = PackageSpec.of(Misbehaving(), Resources(), tmp_path, 30.0, 1)
     for number, text in enumerate(["", '{"trials": []}']):
         packages = tmp_path / f"{number:05d}/packages"
         packages.mkdir(parents=True)
@@ -222,7 +222,7 @@ def test_packages_that_a_loss_of_power_left_unwritten_are_passed_over(tmp_path: 
         (packages / "0.json").write_text(text)
         nothing = Evaluation(0, 0, status=Status.CRASHED, fitness=(0.0,))
         (packages / "0.results.jsonl").write_text(json.dumps({"evaluation": evaluation_to_plain(nothing)}) + "\n")
-    past = Past(tmp_path, terms)
+    past = EarlierBenchmarks(tmp_path, terms)
     past.version = ""
     (trial,) = trials_of(["well"])
     assert past.known([trial]) == ([], [trial]) and past.next_number() == 2

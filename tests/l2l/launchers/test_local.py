@@ -17,10 +17,10 @@ from l2l.launcher import Launcher
 from l2l.launchers.local import LocalLauncher
 from l2l.optimizee import Optimizee
 from l2l.space import ParameterSpace, Real
+from l2l.supervisor import reaper
 from l2l.testing.launchers import LauncherContract, collected, is_gone, trials_of
 from l2l.testing.misbehaving import BrokenSetup, Misbehaving, Vectorized
 from l2l.values import Resources, Status, Trial
-from l2l.worker import guardian
 from tests.l2l.launchers import models
 
 
@@ -271,7 +271,7 @@ def test_nothing_is_lost_or_told_twice_when_workers_are_killed_at_random(tmp_pat
                 assert one.id not in found
                 found[one.id] = one
             if len(found) > due:
-                os.kill(rng.choice([child.pid for child in launcher._pool._crew.workers]), signal.SIGKILL)
+                os.kill(rng.choice([child.pid for child in launcher._pool._workers.present]), signal.SIGKILL)
                 kills, due = kills + 1, due + 150
         crashed = [one for one in found.values() if one.status != Status.OK]
         assert kills >= 5 and len(crashed) <= kills
@@ -304,7 +304,7 @@ def test_the_longest_trials_of_a_generation_end_together(tmp_path):
     with LocalLauncher(workers=4) as launcher:
         launcher.start(models.Slow(), Resources(), tmp_path)
         launcher.describe()
-        turn_until(launcher, lambda: all(child.hello for child in launcher._pool._crew.workers))
+        turn_until(launcher, lambda: all(child.ready for child in launcher._pool._workers.present))
         begin = time.monotonic()
         launcher.submit(trials)
         collected(launcher, 8)
@@ -345,8 +345,8 @@ def leader(body):
             while len(pids) < 2:
                 pids += [pid for one in launcher.collect() for pid in (int(one.observables["pid"]), one.process)]
             launcher.submit(trials_of(["hangs", "hangs with the lock"], first=1))
-            pids += [child.pid for child in launcher._pool._crew.workers]
-            pids += [launcher._pool._crew._guardian._process.pid]
+            pids += [child.pid for child in launcher._pool._workers.present]
+            pids += [launcher._pool._workers._reaper._process.pid]
             print(*pids, flush=True)
     """
     code = textwrap.dedent(code) + textwrap.indent(body, "    ")
@@ -383,11 +383,11 @@ def is_dead(pid):
 
 
 def test_without_what_only_linux_has_it_works_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("l2l.worker.process._pidfd", lambda pid: None)
+    monkeypatch.setattr("l2l.supervisor.process._pidfd", lambda pid: None)
     monkeypatch.delattr(os, "waitid")
     monkeypatch.delattr(os, "memfd_create")
-    monkeypatch.setattr("l2l.worker.guardian.members", guardian._members_elsewhere)
-    monkeypatch.setattr("l2l.worker.resident._linux_lists_children", lambda: False)
+    monkeypatch.setattr("l2l.supervisor.reaper.members", reaper._members_elsewhere)
+    monkeypatch.setattr("l2l.supervisor.memory._linux_lists_children", lambda: False)
     behaviours = ["well", "segfault", "leaves", "hangs", "spawns", "hogs", *["well"] * 20]
     limits = Resources(timeout=2.0, memory="300 MB")
     found = run(Misbehaving(), trials_of(behaviours, tmp_path / "trials"), tmp_path, resources=limits)
@@ -396,8 +396,8 @@ def test_without_what_only_linux_has_it_works_too(tmp_path, monkeypatch):
 
 
 def test_a_worker_that_no_signal_ends_costs_its_trial_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr("l2l.worker.process._UNKILLABLE", 0.3)
-    monkeypatch.setattr("l2l.worker.process.Process.kill", lambda self: None)
+    monkeypatch.setattr("l2l.supervisor.process._UNKILLABLE", 0.3)
+    monkeypatch.setattr("l2l.supervisor.process.WorkerProcess.kill", lambda self: None)
     with LocalLauncher(workers=1) as launcher:
         launcher.start(Misbehaving(), Resources(timeout=0.3), tmp_path)
         launcher.submit(trials_of(["well", "hangs", "well"]))

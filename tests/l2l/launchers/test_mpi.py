@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.l2l.launchers.machine import check_groups, check_program_on_ranks, program_on_ranks
 
 from l2l import Status, Trajectory
 from tests.faults.harness import PROGRAM, Leader, check_replay, finished, same, starts, write_experiment
 from tests.faults.test_bad_day import bad_day, check_bad_day
-from tests.l2l.launchers.ranks import check_groups, check_program_on_ranks, program_on_ranks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -209,7 +209,7 @@ def test_ranks_that_take_the_job_along_twice_are_recorded(tmp_path: Path) -> Non
 def rank_processes(job: Leader) -> list[int]:
     """The ranks of a job, without what they started."""
     left = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in job.left()}
-    return [pid for pid, command in left.items() if b"guardian.py" not in command and rank_of(pid) is not None]
+    return [pid for pid, command in left.items() if b"reaper.py" not in command and rank_of(pid) is not None]
 
 
 def rank_of(pid: int) -> int | None:

@@ -9,9 +9,8 @@ from pathlib import Path
 import l2l
 from l2l.errors import LauncherError, OptionError
 from l2l.launcher import Description
+from l2l.launchers.parts import described, evaluate, set_up
 from l2l.provenance import Specification, specification
-from l2l.worker.evaluate import evaluate
-from l2l.worker.prepare import described, set_up
 
 
 class ThreadsLauncher(l2l.Launcher):

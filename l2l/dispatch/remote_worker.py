@@ -1,0 +1,118 @@
+"""A worker elsewhere: its channel ends here, its process is looked after by a supervisor on its machine."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from l2l.dispatch.worker import Worker
+from l2l.protocol.channel import Inbox, Outbox
+from l2l.protocol.handshake import Keys
+from l2l.protocol.messages import NOTHING, WHATEVER, Exited, Killed, Running
+from l2l.protocol.trials import Headers
+from l2l.values import Status, Trial
+
+
+class RemoteWorker(Worker):
+    """A process of another machine, with a socket for a channel.
+
+    Args:
+        slot: Which of the launcher's workers it is, from 0.
+        descriptor: Of the socket, which does not block.
+        keys: Of the connection.
+        start: The pickled messages that it is told first.
+        headers: Of all trials of this leader.
+        ask: Sends a recall to its supervisor: "no trial of a lower number than this is to start".
+        here: Whether nobody but processes of ours on this machine can have written what came.
+    """
+
+    def __init__(
+        self,
+        slot: int,
+        descriptor: int,
+        *,
+        keys: Keys,
+        start: Sequence[bytes],
+        headers: Headers,
+        ask: Callable[[int], None],
+        here: bool,
+    ) -> None:
+        self._ask = ask
+        self.here = here
+        self.began = time.monotonic()
+        self._recalled = 0
+        self._asked = False
+        self._since = time.monotonic()
+        self._at = -1
+        self.death: Exited | None = None
+        inbox, outbox = Inbox(descriptor, keys.to_leader), Outbox(descriptor, keys.to_client)
+        super().__init__(slot, headers=headers, inbox=inbox, outbox=outbox, start=start)
+
+    @property
+    def pid(self) -> int:
+        """Its process number where it runs; 0 as long as it has not said it."""
+        return self.ready.pid if self.ready else 0
+
+    @property
+    def killed(self) -> Killed | None:
+        """Why its supervisor ended it, if it did."""
+        death = self.death
+        running = self.running if death is not None and death.status is not None else None
+        if death is None or death.status is None or running is None:
+            return None
+        return Killed(running, Status(death.status), death.message, time.monotonic())
+
+    @property
+    def peak_memory(self) -> int:
+        """Bytes that it held at most; known after its end."""
+        return self.death.peak_memory if self.death else 0
+
+    @property
+    def running(self) -> Running | None:
+        """What it was at when it ended, or what it must be at: the first of its trials, in the order sent."""
+        if self.death is not None and self.death.number != WHATEVER:
+            return self._last(self.death) if self.death.number != NOTHING else None
+        first = next(iter(self.sent), None)
+        if first is None or self.ready is None:
+            return None
+        if first != self._at:
+            self._at, self._since = first, time.monotonic()
+        return Running(first, 1, self._since)
+
+    def _last(self, death: Exited) -> Running:
+        return Running(death.number, death.together, time.monotonic() - death.age)
+
+    @property
+    def over(self) -> bool:
+        """Whether its end was told, and all that it sent before is here."""
+        return self.death is not None and self.inbox.closed
+
+    def recall(self) -> list[Trial]:
+        """Ask for what it has not started; the answer comes through `returned`."""
+        if not self._asked and self._next > self._recalled:
+            self._asked, self._recalled = True, self._next
+            self._ask(self._next)
+        return []
+
+    def recalled(self, following: int, before: int) -> None:
+        """Take note of the supervisor's answer to a recall."""
+        self._asked = False
+        self.returned += self.take_back(following, before)
+
+    def end(self) -> int:
+        """Its return code: it is over when this is asked."""
+        return self.death.code if self.death else 0
+
+    def said(self) -> str:
+        """The end of what it wrote since the trial that it began last."""
+        return self.death.said if self.death else ""
+
+    def wrote(self) -> str:
+        """What it wrote since it began, as the end of a message."""
+        return self.death.wrote if self.death else "its supervisor was lost"
+
+    def close(self) -> None:
+        """Close the channel."""
+        if self.inbox.descriptor >= 0:
+            os.close(self.inbox.descriptor)
+        self.inbox.descriptor = self.outbox.descriptor = -1
+        self.inbox.closed = True

@@ -1,0 +1,1 @@
+"""The launcher `executor`: trials as tasks of other people's executors."""

@@ -1,0 +1,1 @@
+"""The launcher `jube`: trials as work packages of JUBE."""

@@ -1,0 +1,1 @@
+"""The launcher `slurm`: workers in job steps or jobs of Slurm."""

@@ -1,0 +1,33 @@
+"""The environment of an evaluating process: threads, GPUs, and no trace of MPI."""
+
+import os
+from collections.abc import Sequence
+
+_MPI = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIR_CVAR", "MPIEXEC_")
+_RANK = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MPI_LOCALRANKID")
+"""Which of these a process has, there it is a rank; elsewhere they are the user's wishes for programs that use MPI."""
+
+
+def visible_gpus() -> list[str] | None:
+    """The GPUs that this process may use, as CUDA names them; None where its environment does not say."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return None if visible is None else [one.strip() for one in visible.split(",") if one.strip()]
+
+
+def environment_of(threads: int, devices: Sequence[str] | None = None) -> dict[str, str]:
+    """The environment of an evaluating process: ours, with threads pinned, and without a trace of MPI.
+
+    A library that takes itself for a rank of our job does what it should not: NEST ends its process.
+
+    Args:
+        threads: Of each trial.
+        devices: The GPUs that it may use; None where trials use none.
+    """
+    hidden = _MPI if any(name in os.environ for name in _RANK) else ()
+    changed = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "BLIS_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM"):
+        changed[f"{name}_THREADS"] = str(threads)
+    changed |= {"OMP_WAIT_POLICY": "passive", "PYNEST_QUIET": "1", "PYTHONHASHSEED": "0", "L2L_WORKER": "1"}
+    if devices is not None:
+        changed["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
+    return changed
