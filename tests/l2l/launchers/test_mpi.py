@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.l2l.launchers.machine import check_groups, check_program_on_ranks, program_on_ranks
 
 from l2l import Status, Trajectory
 from tests.faults.harness import PROGRAM, Leader, check_replay, finished, same, starts, write_experiment
 from tests.faults.test_bad_day import bad_day, check_bad_day
+from tests.l2l.launchers.ranks import check_groups, check_program_on_ranks, program_on_ranks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.l2l.launchers.machine import check_groups, check_program_on_ranks, program_on_ranks
 
 from l2l import Status, Trajectory
 from l2l.errors import OptionError
@@ -18,6 +17,7 @@ from l2l.launchers.slurm.requests import Job, look_after
 from l2l.values import Resources
 from tests.faults.harness import PROGRAM, Leader, check_replay, finished, same, starts, write_experiment
 from tests.faults.test_bad_day import bad_day, check_bad_day
+from tests.l2l.launchers.ranks import check_groups, check_program_on_ranks, program_on_ranks
 from tests.slurm import Cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
