@@ -31,6 +31,7 @@ class Optimizee(Plugin, ABC):
 
     space: ParameterSpace
     objectives: tuple[Objective, ...] = (Minimize("fitness"),)
+    """What is optimized; () where everything is an observable, so that the model is only explored."""
     observables: Mapping[str, Observable] = {}
     stochastic: bool = True
     """False: the seed has no effect, so there is one trial and a result counts under any seed."""
@@ -52,10 +53,10 @@ class Optimizee(Plugin, ABC):
         """Once in each evaluating process: import, build, warm up."""
 
     @abstractmethod
-    def simulate(
-        self, individual: Individual, trial: Trial
-    ) -> float | tuple[float, ...] | Mapping[str, float] | Outcome:
+    def simulate(self, individual: Individual, trial: Trial) -> float | tuple[float, ...] | Mapping[str, Any] | Outcome:
         """Simulate one trial.
+
+        Without objectives it returns observables: observable → value, or the value of the only one.
 
         Args:
             individual: The parameters.
@@ -106,8 +107,8 @@ def check_declared(optimizee: Optimizee) -> None:
     if not isinstance(objectives, tuple | list) or not all(isinstance(one, Objective) for one in objectives):
         raise OptionError(f'{name}: objectives: expected a tuple such as (Minimize("error"),), got {objectives!r}')
     names = [one.name for one in objectives]
-    if not names or len({*names}) < len(names):
-        raise OptionError(f"{name}: objectives: expected one or more, of different names, got {objectives!r}")
+    if len({*names}) < len(names):
+        raise OptionError(f"{name}: objectives: expected different names, got {objectives!r}")
     observables = optimizee.observables
     if not isinstance(observables, Mapping):
         raise OptionError(
@@ -116,6 +117,8 @@ def check_declared(optimizee: Optimizee) -> None:
     for key, one in observables.items():
         if not is_name(key) or not isinstance(one, Observable):
             raise OptionError(f'{name}: observables: expected "rate": Observable(), got {key!r}: {one!r}')
+    if not names and not observables:
+        raise OptionError(f"{name}: expected objectives or observables, got neither")
     if not isinstance(optimizee.stochastic, bool):
         raise OptionError(f"{name}: stochastic: expected True or False, got {optimizee.stochastic!r}")
 
@@ -213,7 +216,7 @@ def optimizee(
 
     Args:
         space: Its parameters.
-        objectives: What it returns; one minimized `fitness` unless given.
+        objectives: What it returns; one minimized `fitness` unless given, () where it returns observables alone.
         observables: Further results, returned in an `Outcome`.
         stochastic: Whether the trial's seed matters; by default whether the function takes the trial.
         revision: Stands in for the code in the fingerprint.

@@ -35,6 +35,9 @@ class Optimizer(Plugin, ABC):
 
     multi_objective: bool = False
     """Whether costs of several objectives are understood; an option may decide it."""
+    explores: bool = False
+    """Whether what it asks does not depend on costs, so that it also maps a model without objectives; the costs are 0
+    then, or +inf where it failed."""
     steady_state: bool = False
     """Whether `ask(n)` and `tell` of any subset in any order are understood; an option may decide it."""
     observables: tuple[str, ...] = ()

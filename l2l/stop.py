@@ -102,12 +102,13 @@ class Stop:
         """Refuse rules that need a single objective where there are several.
 
         Raises:
-            OptionError: `target` or `stagnation` with several objectives.
+            OptionError: `target` or `stagnation` with several objectives, or with none.
         """
-        if len(objectives) > 1 and (self.target is not None or self.stagnation is not None):
+        if len(objectives) != 1 and (self.target is not None or self.stagnation is not None):
             rule = "target" if self.target is not None else "stagnation"
             names = ", ".join(objective.name for objective in objectives)
-            raise OptionError(f"stop.{rule}: expected a single objective, got {len(objectives)} ({names})")
+            got = f"{len(objectives)} ({names})" if names else "none"
+            raise OptionError(f"stop.{rule}: expected a single objective, got {got}")
 
     def reached(self, standing: Standing, objectives: tuple[Objective, ...]) -> str | None:
         """The rule that ends the run now, in words; None while none does. Walltime is not among them."""

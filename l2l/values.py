@@ -197,11 +197,11 @@ class Outcome:
     """What a simulation returns.
 
     Args:
-        fitness: A number, one per objective, or objective name → number.
+        fitness: A number, one per objective, or objective name → number; () where there is no objective.
         observables: Declared name → value.
     """
 
-    fitness: Any
+    fitness: Any = ()
     observables: Mapping[str, Any] = field(default_factory=dict)
 
 

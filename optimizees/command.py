@@ -13,7 +13,7 @@ from l2l.errors import Invalid, NotFoundError, OptionError
 from l2l.individual import Individual
 from l2l.optimizee import Optimizee
 from l2l.optimizees.building import Folder, build, says
-from l2l.optimizees.declarations import check_different, objective, observable
+from l2l.optimizees.declarations import by_name, check_different, objective, observable
 from l2l.optimizees.program import OUT, failure, json_of, last_line, last_match, number, parsed, run
 from l2l.optimizees.result_table import ResultTable
 from l2l.optimizees.template import FILE, WORD, Template
@@ -57,7 +57,8 @@ class Command(Optimizee):
             each has the column of its name unless given. `row` is `last` (unless given), `first`, a place, or `mean`,
             `median`, `min`, `max` or `sum` of all. An observable that is an array takes all rows.
         environment: Variable → value, in which parameters are written as in `command`; null removes a variable.
-        objectives: Name → `minimize` or `maximize`, or `{maximize: true, unit: Hz}`; JSON has them by name.
+        objectives: Name → `minimize` or `maximize`, or `{maximize: true, unit: Hz}`; JSON has them by name. `none`
+            where everything is an observable.
         observables: Name → `{shape: …, dtype: float, unit: …, ragged: false}`; JSON has them by name.
         stochastic: Whether the seed matters; by default whether a template has `seed`.
         build: Command that makes the program, run once in each evaluating process, in a folder of that process whose
@@ -93,15 +94,16 @@ class Command(Optimizee):
         pattern: str | None = None,
         result: str | Mapping[str, Any] = "result.json",
         environment: Mapping[str, str | int | float | None] = {},
-        objectives: Mapping[str, Any] = {"fitness": "minimize"},
+        objectives: Mapping[str, Any] | Literal["none"] = {"fitness": "minimize"},
         observables: Mapping[str, Any] = {},
         stochastic: bool | None = None,
         build: list[str] | str | None = None,
         version: list[str] | str | None = None,
     ) -> None:
         self.space = parameters
-        check_different("Command", objectives, observables)
-        self.objectives = tuple(objective("Command", name, said) for name, said in objectives.items())
+        goals = by_name(objectives)
+        check_different("Command", goals, observables)
+        self.objectives = tuple(objective("Command", name, said) for name, said in goals.items())
         self.observables = {name: observable("Command", name, said) for name, said in observables.items()}
         self._paths = {name: str(_existing("paths", path)) for name, path in paths.items()}
         kept = [BUILD] if build is not None else []
@@ -131,7 +133,7 @@ class Command(Optimizee):
         self._table = self._table_of(result)
         self._result = "" if isinstance(result, Mapping) else _inside("result", result)
         self._pattern = self._compiled(pattern)
-        if self._source == "exit-code" and (len(self.objectives) > 1 or self.observables):
+        if self._source == "exit-code" and (len(self.objectives) != 1 or self.observables):
             raise OptionError("Command: an exit code is one number: expected one objective and no observables")
 
     @property
@@ -251,11 +253,15 @@ class Command(Optimizee):
         numbers = [number(text) for text in line.replace(",", " ").split()]
         if None in numbers:
             raise Invalid(f"last line of standard output: expected {self._wanted}, got {line[:200]!r}")
-        return Outcome(tuple(numbers))
+        if self.objectives:
+            return Outcome(tuple(numbers))
+        if len(numbers) != len(self.observables):
+            raise Invalid(f"last line of standard output: expected {self._wanted}, got {line[:200]!r}")
+        return Outcome(observables=dict(zip(self.observables, numbers, strict=True)))
 
     def _of_json(self, data: Any, where: str) -> Outcome:
         if not isinstance(data, Mapping):
-            if len(self.objectives) > 1 or self.observables:
+            if len(self.objectives) + len(self.observables) > 1:
                 raise Invalid(f"{where}: expected a JSON object with {self._wanted}, got {str(data)[:200]}")
             return Outcome(data)
         fitness = {one.name: data[one.name] for one in self.objectives if one.name in data}

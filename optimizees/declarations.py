@@ -1,7 +1,7 @@
 """Objectives and observables as experiment files declare them, for optimizees without a class of their own."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from l2l.errors import OptionError, near
 from l2l.values import Objective, Observable
@@ -32,6 +32,15 @@ def objective(owner: str, name: str, said: Any) -> Objective:
     )
 
 
+Objectives = Mapping[str, Any] | Literal["none"]
+"""Name → what an objective is; "none" where everything is an observable."""
+
+
+def by_name(objectives: Objectives) -> Mapping[str, Any]:
+    """The objectives by name; none for "none"."""
+    return {} if objectives == "none" else objectives
+
+
 def observable(owner: str, name: str, said: Any) -> Observable:
     """An observable.
 
@@ -56,13 +65,13 @@ def observable(owner: str, name: str, said: Any) -> Observable:
 
 
 def check_different(owner: str, objectives: Mapping[str, Any], observables: Mapping[str, Any]) -> None:
-    """Refuse to go without an objective, or with one name for two results.
+    """Refuse to go without any result, or with one name for two results.
 
     Raises:
         OptionError: Names what is missing or stands twice.
     """
-    if not objectives:
-        raise OptionError(f"{owner}: option 'objectives': expected at least one, got none")
+    if not objectives and not observables:
+        raise OptionError(f"{owner}: expected objectives or observables, got neither")
     for name in observables:
         if name in objectives:
             raise OptionError(f"{owner}: {name!r} is an objective and an observable; expected two names")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from l2l.errors import Invalid, NotFoundError, OptionError, near
 from l2l.individual import Individual
-from l2l.optimizees.declarations import check_different, objective, observable
+from l2l.optimizees.declarations import Objectives, by_name, check_different, objective, observable
 from l2l.optimizees.netlogo_file import NO_GLOBALS, declared_globals, interface_globals, is_global_name, literal
 from l2l.optimizees.netlogo_java import NetLogoError, Workspace, installed_jar, java_version, start
 from l2l.optimizees.simulator import Simulator, check_number
@@ -37,7 +37,8 @@ class NetLogoOptimizee(Simulator):
         model: The model file; what it includes or reads goes to `files`.
         parameters: The space. A parameter is set in the global of its name; an array is a list, a choice may be a
             number, a text, a truth value or a list.
-        objectives: Name → `{report: …, maximize: false, unit: …}`, the reporter that gives it at the end.
+        objectives: Name → `{report: …, maximize: false, unit: …}`, the reporter that gives it at the end; `none` where
+            everything is an observable.
         observables: Name → `{report: …, every: n, shape: …, dtype: float, unit: …, ragged: false}`; with `every` it is
             recorded after every n ticks, and at the end where `until` ended the run, as an array of ragged length.
         ticks: How often `go` runs.
@@ -69,7 +70,7 @@ class NetLogoOptimizee(Simulator):
         *,
         model: Path,
         parameters: ParameterSpace,
-        objectives: Mapping[str, Any],
+        objectives: Objectives,
         observables: Mapping[str, Any] = {},
         ticks: int = 100,
         setup: str = "setup",
@@ -87,9 +88,10 @@ class NetLogoOptimizee(Simulator):
         jvm: Sequence[str] = (),
         quiet: bool = True,
     ) -> None:
-        check_different(type(self).__name__, objectives, observables)
+        goals = by_name(objectives)
+        check_different(type(self).__name__, goals, observables)
         self._reporters: dict[str, _Reporter] = {}
-        self.objectives = tuple(self._objective(name, said) for name, said in objectives.items())
+        self.objectives = tuple(self._objective(name, said) for name, said in goals.items())
         self.observables = {name: self._observable(name, said) for name, said in observables.items()}
         self.space = parameters
         self.stochastic = stochastic

@@ -41,6 +41,7 @@ class GridSearch(Optimizer):
     """
 
     multi_objective = True
+    explores = True
     finite = True
 
     def __init__(

@@ -44,6 +44,7 @@ class LatinHypercube(Optimizer):
     """
 
     multi_objective = True
+    explores = True
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ class ListedDesign(Optimizer):
     """
 
     multi_objective = True
+    explores = True
     finite = True
 
     def __init__(

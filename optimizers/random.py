@@ -44,6 +44,7 @@ class RandomSearch(Optimizer):
     """
 
     multi_objective = True
+    explores = True
 
     def __init__(
         self,

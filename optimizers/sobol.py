@@ -47,6 +47,7 @@ class Sobol(Optimizer):
     """
 
     multi_objective = True
+    explores = True
 
     def __init__(
         self,

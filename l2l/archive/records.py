@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import StorageError
-from l2l.schema import APPENDED, PENDING, Layout, Ragged, Rows, height, joined, taken
+from l2l.schema import APPENDED, PENDING, Layout, Ragged, Rows, height, joined, side_by_side, taken
 from l2l.trajectory.reading import (
     Busy,
     check_column,
@@ -170,8 +170,8 @@ class _Events:
         return {
             "individuals": individuals["number"][rows],
             "event": event,
-            "fitness": np.stack([individuals[f"fitness/{name}"][rows] for name in names], axis=1),
-            "spread": np.stack([individuals[f"spread/{name}"][rows] for name in names], axis=1),
+            "fitness": side_by_side([individuals[f"fitness/{name}"][rows] for name in names], len(rows)),
+            "spread": side_by_side([individuals[f"spread/{name}"][rows] for name in names], len(rows)),
             "status": individuals["status"][rows],
         }
 
@@ -241,7 +241,7 @@ class _Events:
             "entropy": np.concatenate([entropy, np.zeros((extra, 4), np.uint32)]),
             "source": column("source", np.int64),
             "segment": column("segment", np.int64),
-            "fitness": np.stack([column(name, np.float64, np.nan) for name in names], axis=1),
+            "fitness": side_by_side([column(name, np.float64, np.nan) for name in names], n + extra),
             "observables": {name: self._observable(name, trials, extra) for name in layout.observables},
             "failures": listed,
         }

@@ -242,7 +242,8 @@ def _report(
         ", ".join(
             f"{'maximize' if one.maximize else 'minimize'} {one.name}{f' ({one.unit})' if one.unit else ''}"
             for one in experiment.optimizee.objectives
-        ),
+        )
+        or "none: everything is an observable",
     )
     if experiment.optimizee.observables:
         yield "observables", ", ".join(experiment.optimizee.observables)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def best_lines(trajectory: "Trajectory") -> list[str]:
     """The best individual, or with several objectives how many are on the front."""
     names = [one.name for one in trajectory.objectives]
+    if not names:
+        return [f"explored without an objective: {', '.join(trajectory.observables)}"]
     try:
         if len(names) > 1:
             return [f"Pareto front: {len(trajectory.front)} individuals of the objectives {', '.join(names)}"]
@@ -69,6 +71,8 @@ def ranked_table(trajectory: "Trajectory", count: int) -> tuple[list[str], list[
         NotFoundError: No individual has a fitness yet.
     """
     names = [one.name for one in trajectory.objectives]
+    if not names:
+        return _explored_table(trajectory, count)
     found: Sequence[Solution] = trajectory.ranked(count)
     if not found:
         _ = trajectory.best  # says why
@@ -85,6 +89,26 @@ def ranked_table(trajectory: "Trajectory", count: int) -> tuple[list[str], list[
         for name in names:
             row += [_of(one.fitness, name), _of(one.spread, name)] if several else [_of(one.fitness, name)]
         rows.append(row + [None if name in one.inactive else one[name] for name in trajectory.space.names])
+    return columns, rows
+
+
+def _explored_table(trajectory: "Trajectory", count: int) -> tuple[list[str], list[list[Any]]]:
+    """The first individuals of a run without objectives: number, generation, status, means of observables, parameters.
+
+    Raises:
+        NotFoundError: No generation is complete yet.
+    """
+    scalars = [name for name, one in trajectory.observables.items() if not one.shape and not one.ragged]
+    means = trajectory.aggregate(scalars, statistics="mean")
+    if not len(means):
+        raise NotFoundError(f"{trajectory.path}: no generation is complete yet")
+    columns = ["individual", "generation", "status", *scalars, *trajectory.space.names]
+    rows = []
+    for place, number in enumerate(means["number"][:count].tolist()):
+        one = trajectory.individual(number)
+        observed = [means[f"{name}/mean"][place] for name in scalars]
+        values = [None if name in one.inactive else one[name] for name in trajectory.space.names]
+        rows.append([number, one.generation, one.status.name, *observed, *values])
     return columns, rows
 
 
@@ -106,7 +130,7 @@ def individual_tables(trajectory: "Trajectory", number: int) -> list[tuple[str, 
         came.append([objective.name, _of(one.fitness, objective.name), *spread, objective.unit or None])
     tables = [
         ("parameters", ["parameter", "value", "unit"], parameters),
-        ("fitness", ["objective", "value", *(["spread"] if several else []), "unit"], came),
+        *([("fitness", ["objective", "value", *(["spread"] if several else []), "unit"], came)] if came else []),
         ("trials", *_trial_rows(one.trials)),
     ]
     fresh = trajectory.validation

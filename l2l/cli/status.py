@@ -96,6 +96,8 @@ def _state(trajectory: "Trajectory", folder: Path) -> tuple[str, str]:
 
 
 def _best(trajectory: "Trajectory") -> str:
+    if not trajectory.objectives:
+        return "no objective"
     try:
         best = trajectory.best
     except NotFoundError:

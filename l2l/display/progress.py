@@ -111,7 +111,7 @@ def best_text(progress: "Progress", objectives: Sequence[str]) -> str:
     known = [
         f"{name} {cell(value)}" for name, value in zip(objectives, progress.best, strict=False) if not math.isnan(value)
     ]
-    return f"best {', '.join(known)}" if known else "none valid yet" if progress.individuals else ""
+    return f"best {', '.join(known)}" if known else "none valid yet" if progress.individuals and objectives else ""
 
 
 def failures_text(progress: "Progress") -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import text_of
 from l2l.experiment.plan import Plan
+from l2l.schema import side_by_side
 from l2l.seeding import Words
 from l2l.values import Evaluation, Observable, Trial
 
@@ -118,7 +119,7 @@ def copied_record(
         "peak_memory": trials["peak_memory"][rows],
         "entropy": entropy,
         "source": source,
-        "fitness": np.stack([trials[f"fitness/{one.name}"][rows] for one in plan.objectives], axis=1),
+        "fitness": side_by_side([trials[f"fitness/{one.name}"][rows] for one in plan.objectives], len(rows)),
         "observables": _copied_observables(trials, rows, plan.observables),
         "failures": [[place, *failures[row]] for place, row in enumerate(rows.tolist()) if row in failures],
     }

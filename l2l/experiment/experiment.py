@@ -160,6 +160,8 @@ class Experiment:
 
     def _check(self, optimizer: Optimizer) -> None:
         name, objectives = self.optimizer_name(), self.optimizee.objectives
+        if not objectives:
+            self._check_exploration(optimizer)
         self.stop.check(Stop.goals(objectives, self.weights is not None))
         if not self.stop.ends and not optimizer.finite:
             raise OptionError(
@@ -185,6 +187,16 @@ class Experiment:
             raise OptionError(
                 "validate: the optimizee is not stochastic, so that fresh trials would give the same again"
             )
+
+    def _check_exploration(self, optimizer: Optimizer) -> None:
+        """Refuse what needs a fitness where the optimizee declares no objective."""
+        if not optimizer.explores:
+            raise OptionError(
+                f"optimizer: {self.optimizer_name()} needs a fitness, and the optimizee declares no objectives; take "
+                "one that explores, such as grid, points, sobol or latin-hypercube"
+            )
+        if self.validation:
+            raise OptionError("validate: the optimizee declares no objectives, so that no individual wins")
 
     def _check_memory(self, optimizer: Optimizer) -> None:
         """Refuse a generation that no memory holds, before hours were spent on it or the machine begins to swap."""

@@ -203,7 +203,7 @@ class Run:
             self.optimizer.tell(list(individuals.values()), costs, scores.results)
         before = self.tally.best_number
         improved = self.tally.tell(individuals, scores.costs, scores.fitness)
-        if self.plan.keep == "best" and scores.costs.shape[1] == 1:
+        if self.plan.keep == "best" and self.plan.objectives and scores.costs.shape[1] == 1:
             for number in {before, *numbers} - {improved, self.tally.best_number, -1}:
                 self.trials.drop_folders_of(number)
         pending.remove(numbers)

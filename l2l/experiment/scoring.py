@@ -16,7 +16,8 @@ class Scores:
     """What individuals came to; n individuals, m objectives.
 
     Args:
-        costs: (n, m), or (n, 1) where weights make one of several; +inf where failed.
+        costs: (n, m), or (n, 1) where weights make one of several; +inf where failed. Without objectives (n, 1) of
+            zeros, so that an optimizer sees what failed.
         results: What lies behind them.
         fitness: (n, m) aggregated over trials, in the objectives' own direction; NaN where failed.
         spread: (n, m) over trials.
@@ -55,6 +56,8 @@ def score(plan: Plan, book: Book, rows: NDArray[np.int64], infeasible: NDArray[n
     counts = np.where(infeasible, 0, plan.trials).astype(np.int64)
     fitness = np.where(np.isfinite(costs), costs * signs, np.nan)
     results = Results(single, book.observables(rows), spreads, counts)
+    if not plan.objectives:
+        costs = np.where(ok, 0.0, np.inf)[:, None]
     return Scores(_weighed(costs, plan), results, fitness, spreads, status)
 
 

@@ -83,7 +83,7 @@ class Tally:
         self.told_since.extend(numbers)
         improved: int | None = None
         best = self.standing.best
-        if costs.shape[1] == 1:
+        if costs.shape[1] == 1 and len(self._signs):
             place = int(np.argmin(costs[:, 0]))
             if costs[place, 0] < best:
                 best = float(costs[place, 0])

@@ -19,6 +19,7 @@ def draw(view: View, place: Place, *, objective: str | None, log: bool | None, b
     """See `Plot.convergence`."""
     if by not in ("generation", "individuals"):
         raise OptionError(f"convergence: by: expected 'generation' or 'individuals', got {by!r}")
+    view.need_objectives()
     objectives = (view.objective(objective),) if objective else view.objectives
     found = [convergence(view, one) for one in objectives]
     with canvas(place, len(found), columns=2) as at:

@@ -14,6 +14,7 @@ from l2l.plot.picture import Drawn, Place, canvas, rasterized, short
 
 def draw(view: View, place: Place, *, objectives: Sequence[str] | None) -> Drawn:
     """See `Plot.front`."""
+    view.need_objectives()
     found = front(view, objectives)
     number = len(found.objectives)
     summary = f"{int(found.front.sum()):,} of {len(found.number):,} individuals are on the front of " + " and ".join(

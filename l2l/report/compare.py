@@ -353,6 +353,9 @@ def compare(runs: Sequence[Trajectory | str | Path], at: int | None = None) -> C
 
 def _need_same_objectives(trajectories: Sequence[Trajectory]) -> None:
     first = [(one.name, one.maximize) for one in trajectories[0].objectives]
+    for one in trajectories:
+        if not one.objectives:
+            raise OptionError(f"compare: {one.path} has no objectives, so that no run is better than another")
     for other in trajectories[1:]:
         if [(one.name, one.maximize) for one in other.objectives] != first:
             raise OptionError(

@@ -70,6 +70,8 @@ def uncertain(value: float, spread: float, trials: int) -> str:
 
 def found(trajectory: Trajectory) -> Markup:
     """The best individuals, the validation, and what they mean."""
+    if not trajectory.objectives:
+        return element("p", f"{_explored(trajectory)} The table below has them all.")
     solutions = trajectory.ranked(_BEST)
     if not solutions:
         n = len(trajectory.individuals)
@@ -100,6 +102,12 @@ def found(trajectory: Trajectory) -> Markup:
         parts += [element("h3", f"Parameters of individual {best.number:,}"), facts(pairs)]
     parts.append(_validation(trajectory))
     return joined(parts)
+
+
+def _explored(trajectory: Trajectory) -> str:
+    """What a run without objectives did, as a sentence."""
+    names = ", ".join(trajectory.observables)
+    return f"{len(trajectory.individuals):,} individuals were explored without an objective; observed was {names}."
 
 
 def _fitness(solution: Solution, name: str) -> str:
@@ -256,7 +264,7 @@ def was_run(view: View) -> Markup:
     settings = view.settings
     pairs = [(name, _plugin(settings.get(name))) for name in ("optimizee", "optimizer", "launcher")]
     pairs += [
-        ("objectives", "; ".join(_objective(one) for one in trajectory.objectives)),
+        ("objectives", "; ".join(_objective(one) for one in trajectory.objectives) or "none"),
         ("trials per individual", f"{trajectory.trials_per_individual}, {settings.get('aggregate', '')}".rstrip(", ")),
         ("population", f"{trajectory.population:,}{', in steady state' if trajectory.steady_state else ''}"),
         ("stop", _inline(settings.get("stop"))),
@@ -398,6 +406,8 @@ def counts(trajectory: Trajectory) -> list[tuple[str, str]]:
 
 def headline(trajectory: Trajectory) -> Markup:
     """What came out, in one sentence."""
+    if not trajectory.objectives:
+        return safe(_explored(trajectory))
     solutions = trajectory.ranked(1)
     if not solutions:
         n = len(trajectory.individuals)

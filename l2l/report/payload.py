@@ -64,9 +64,9 @@ class Payload:
         ]
         for place, one in enumerate(view.objectives):
             values = np.where(view.failed, np.nan, view.fitness(one))[rows]
-            better = "maximize" if one.maximize else "minimize"
+            better = None if one.maximize is None else "maximize" if one.maximize else "minimize"
             found.append(self._field(f"fitness{place}", one.name, values, unit=one.unit, better=better))
-            if run.trials_per_individual > 1:
+            if run.trials_per_individual > 1 and not view.explored:
                 spread = individuals[f"spread/{one.name}"][rows]
                 found.append(self._field(f"spread{place}", f"± {one.name}", spread, unit=one.unit, spread=True))
         for place, dimension in enumerate(self._dimensions):
@@ -85,6 +85,8 @@ class Payload:
     def _observed(self) -> list[dict[str, Any]]:
         """Observables that are scalars, as the mean over each individual's trials that succeeded."""
         view = self._view
+        if view.explored:
+            return []  # they stand in the place of the fitness
         scalars = [name for name, one in view.trajectory.observables.items() if not one.shape and not one.ragged]
         used = len(self._rows) * 4 * (len(self._dimensions) + 2 * len(view.objectives) + 1)
         places = max(1, (_BYTES - used) // max(1, 4 * len(self._rows)))
@@ -99,13 +101,13 @@ class Payload:
 
     def _plots(self, timeline: Timeline | None) -> list[dict[str, Any]]:
         view = self._view
-        several = len(view.objectives) > 1
+        several = len(view.objectives) > 1 and not view.explored
         found: list[dict[str, Any]] = []
         if len(view):
             shown = view.shown()
             self.pack.add("shown", self._places(shown.rows))
             succeeded = not view.failed.all()
-            found += [self._convergence(shown.note)] if succeeded else []
+            found += [self._convergence(shown.note)] if succeeded and not view.explored else []
             if several and succeeded:
                 self.pack.add("front", self._places(view.front))
                 found.append({"kind": "front", "title": "Trade-offs between objectives", "note": shown.note})

@@ -1,7 +1,7 @@
 """The tables of the archive: their columns, and how events become rows."""
 
 from l2l.schema.checks import check_record
-from l2l.schema.columns import Column, Ragged, Rows, Values, height, joined, taken, texts
+from l2l.schema.columns import Column, Ragged, Rows, Values, height, joined, side_by_side, taken, texts
 from l2l.schema.fold import START, Fold
 from l2l.schema.layout import APPENDED, FORMAT, PENDING, REWRITTEN, VERSION, Layout, labels
 from l2l.schema.small import Small
@@ -24,6 +24,7 @@ __all__ = [
     "height",
     "joined",
     "labels",
+    "side_by_side",
     "taken",
     "texts",
 ]

@@ -140,6 +140,11 @@ def _chained(parts: Sequence[Values | None], heights: Sequence[int]) -> Values:
     return whole
 
 
+def side_by_side(columns: Sequence[Any], n: int) -> NDArray[np.float64]:
+    """Columns of n numbers as one array (n, m); (n, 0) of none."""
+    return np.stack(columns, axis=1) if columns else np.empty((n, 0))
+
+
 def texts(values: Sequence[str]) -> NDArray[Any]:
     """A column of texts, of characters that every file can hold."""
     column = np.empty(len(values), dtype=object)

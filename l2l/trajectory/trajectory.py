@@ -13,7 +13,7 @@ from l2l.display.hints import typed
 from l2l.errors import NotFoundError, near
 from l2l.individual import Individual, fill_keys
 from l2l.ranking import pareto_front, ranking
-from l2l.schema import APPENDED, PENDING, height, taken
+from l2l.schema import APPENDED, PENDING, height, side_by_side, taken
 from l2l.space import ParameterSpace
 from l2l.trajectory.snapshot import Snapshot
 from l2l.trajectory.solution import Solution
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from l2l.plot import Plot
 
+NO_BEST = "the optimizee declares no objectives, so that no individual is the best"
 _SHOWN = 5
 """Individuals that a notebook shows of a run."""
 _FEW = 200
@@ -194,15 +195,16 @@ class Trajectory:
 
     @cached_property
     def costs(self) -> NDArray[np.float64]:
-        """(n, m) of the individuals, lower is better, +inf where a trial failed."""
+        """(n, m) of the individuals, lower is better, +inf where a trial failed; (n, 0) without objectives."""
         columns = [self.individuals[f"fitness/{one.name}"] * one.sign for one in self.objectives]
-        costs = np.stack(columns, axis=1)
+        costs = side_by_side(columns, len(self.individuals))
         return np.where(np.isnan(costs), np.inf, costs)
 
     @property
     def succeeded(self) -> bool:
-        """Whether some individual has a fitness."""
-        return bool(np.isfinite(self.costs).all(axis=1).any())
+        """Whether some individual has a fitness; without objectives, whether all trials of some succeeded."""
+        fine = np.isfinite(self.costs).all(axis=1) & (self.individuals["status"] == Status.OK)
+        return bool(fine.any())
 
     @property
     def best(self) -> Any:
@@ -225,14 +227,14 @@ class Trajectory:
     @cached_property
     def front_rows(self) -> NDArray[np.int64]:
         """The rows of `individuals` that make up the front; none where no individual has a fitness."""
-        return pareto_front(self._first_costs())
+        return pareto_front(self._first_costs()) if self.objectives else np.empty(0, dtype=np.int64)
 
     def ranked(self, n: int = 10) -> list[Solution]:
         """The n best different individuals.
 
         Several objectives are weighed where the experiment has weights, else they rank front by front.
         """
-        return self._solutions(ranking(_weighed(self._first_costs(), self._weights), n))
+        return self._solutions(ranking(_weighed(self._first_costs(), self._weights), n)) if self.objectives else []
 
     @property
     def best_cost(self) -> float:
@@ -316,9 +318,11 @@ class Trajectory:
 
     def _values(self, prefix: str, row: Mapping[str, Any]) -> Any:
         found = {one.name: float(row[f"{prefix}/{one.name}"]) for one in self.objectives}
-        return found if len(found) > 1 else next(iter(found.values()))
+        return next(iter(found.values())) if len(found) == 1 else found
 
     def _some(self, solutions: list[Solution]) -> list[Solution]:
+        if not self.objectives:
+            raise NotFoundError(f"{self.path}: {NO_BEST}")
         if not solutions:
             n = len(self.individuals)
             why = (
@@ -343,7 +347,7 @@ class Trajectory:
         """(generations,) the lowest cost so far."""
         costs = _weighed(self.costs, self._weights)
         n = len(self.generations)
-        if costs.shape[1] > 1 or not n:
+        if costs.shape[1] != 1 or not n:
             return np.full(n, np.inf)
         return np.minimum.accumulate(np.minimum.reduceat(costs[:, 0], self.generations["first"]))
 
@@ -452,6 +456,8 @@ class Trajectory:
             values = ["inactive" if name in one.inactive else one[name] for name in self.space.names]
             rows.append([one.number, one.generation, *fitness.values(), *values])
         said = heading(repr(self).partition("\n")[0].removeprefix("Trajectory(").removesuffix(")"))
+        if not self.objectives:
+            return said + heading(NO_BEST)
         if not rows:
             return said + heading("no individual has a fitness yet")
         what = "the best individuals" if len(names) == 1 else f"of the {len(self.front)} individuals on the front"

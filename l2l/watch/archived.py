@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.journal import Position
-from l2l.schema import Layout
+from l2l.schema import Layout, side_by_side
 from l2l.trajectory.reading import Busy, is_complete, marker_of, opened, place_of, read_state
 from l2l.trajectory.records import together
 from l2l.watch.tally import KEPT, Tally
@@ -79,7 +79,7 @@ def _take_individuals(tally: Tally, file: "h5py.File", n: int) -> None:
 
 def _fitness(tally: Tally, file: "h5py.File", rows: slice) -> NDArray[np.float64]:
     columns = [_column(file, "individuals", f"fitness/{one.name}", rows) for one in tally.layout.objectives]
-    return np.stack(columns, axis=1)
+    return side_by_side(columns, rows.stop - rows.start)
 
 
 def _take_generations(tally: Tally, file: "h5py.File", n: int) -> None:

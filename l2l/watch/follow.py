@@ -42,7 +42,8 @@ class View:
         name: Of the folder, as a user knows it.
         state: In a word.
         why: Who leads it, why it ended, or what is wrong with it.
-        objectives: What is optimized; empty where nothing is known.
+        begun: Whether it is known what is run.
+        objectives: What is optimized; empty where nothing is, or nothing is known.
         generations: The last complete ones.
         count: Complete generations.
         limit: Generations after which a rule ends the run; None where none does.
@@ -70,6 +71,7 @@ class View:
     name: str
     state: State
     why: str = ""
+    begun: bool = False
     objectives: tuple[Objective, ...] = ()
     generations: tuple[Generation, ...] = ()
     count: int = 0
@@ -255,6 +257,7 @@ class Follower:
             name,
             state,
             why,
+            begun=True,
             objectives=tally.layout.objectives,
             generations=tuple(tally.generations),
             count=tally.generation_count,

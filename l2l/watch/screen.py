@@ -79,7 +79,7 @@ def _arranged(blocks: list[list[Line]], columns: int, each: int, *, apart: bool 
 def _block(view: View, width: int, detail: int) -> list[Line]:
     """What is known of a run."""
     lines = [Line(cut(one_line(_head(view)), width), view.state)]
-    if view.state == "unreadable" or not view.objectives:
+    if view.state == "unreadable" or not view.begun:
         return lines + [Line(one, "") for one in _flow("", [one_line(view.why)], width)]
     if view.why and view.state != "running":
         lines += [Line(one, view.state) for one in _flow("", [one_line(view.why)], width)]
@@ -210,11 +210,12 @@ def _machines(view: View) -> list[str]:
 
 def summary(view: View) -> str:
     """A run in one line: for many runs, and for log files."""
-    if not view.objectives:
+    if not view.begun:
         return one_line(f"{view.name}{_GAP}{view.state}{_GAP}{view.why}")
     whole = f"/{view.limit}" if view.limit is not None else ""
     runs = view.state == "running"
     best = [f"{one.name} {cell(value)}" for one, value in zip(view.objectives, view.best, strict=True)]
+    none_valid = view.count and view.objectives
     left = f"{duration(view.left)} left{' at most' if view.at_most else ''}" if view.left is not None else ""
     parts = [
         view.name,
@@ -222,7 +223,7 @@ def summary(view: View) -> str:
         f"generation {view.count + 1}{whole}" if runs and view.total else f"{view.count} {_generations(view)}",
         f"{view.done}/{view.total}" if runs and view.total else "",
         f"{view.trials:,} trials",
-        f"best {', '.join(best)}" if not all(map(math.isnan, view.best)) else "none valid yet" if view.count else "",
+        f"best {', '.join(best)}" if not all(map(math.isnan, view.best)) else "none valid yet" if none_valid else "",
         f"front of {view.front}" if view.front else "",
         f"{view.failed:,} failed" if view.failed else "",
         f"{view.cached:,} cached" if view.cached else "",

@@ -319,7 +319,7 @@ class Tally:
         columns = [
             _summary(column[~np.isnan(column)], sign) for column, sign in zip(fitness.T, self.signs, strict=True)
         ]
-        best, low, median, high = zip(*columns, strict=True)
+        best, low, median, high = zip(*columns, strict=True) if columns else ((),) * 4
         self.generations.append(Generation(best, median, low, high))
 
     # --- what follows ----------------------------------------------------------------------------------------------

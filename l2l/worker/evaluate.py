@@ -168,6 +168,8 @@ class Evaluator:
         setrecursionlimit(self._recursion)  # a model that lowered it left us no room
         try:
             outcome = returned if isinstance(returned, Outcome) else Outcome(returned)
+            if not self._names:
+                return Status.OK, (), self._observed(self._explored(outcome)), None
             fitness = self._fitness(outcome.fitness)
             return Status.OK, fitness, self._observed(outcome.observables), None
         except _Wrong as wrong:
@@ -181,6 +183,18 @@ class Evaluator:
 
     def _without(self, status: Status, failure: Failure) -> Result:
         return status, (math.nan,) * len(self._names), {}, failure
+
+    def _explored(self, outcome: Outcome) -> Mapping[str, Any]:
+        """The observables of a model without objectives, which may return them as they are."""
+        returned = outcome.fitness
+        if isinstance(returned, Mapping):
+            return {**returned, **outcome.observables}
+        if isinstance(returned, tuple) and not returned:
+            return outcome.observables
+        if len(self._observables) == 1 and not outcome.observables:
+            return dict.fromkeys(self._observables, returned)
+        names = ", ".join(self._observables)
+        raise _Wrong(f"expected observables by name ({names}), since there is no objective, got {_shown(returned)}")
 
     def _fitness(self, fitness: Any) -> tuple[float, ...]:
         given = fitness

@@ -175,12 +175,14 @@ def values_of(
 
 
 def best_number(view: View, objective: Quantity) -> int:
-    """The number of the best individual.
+    """The number of the best individual; of the first that succeeded where none is better than else.
 
     Raises:
         NotFoundError: All failed.
     """
     row = view.best(objective)
+    if objective.maximize is None and not view.failed.all():
+        row = int(np.argmin(view.failed))
     if row is None:
         raise NotFoundError(
             f"{view.trajectory.path}: no individual has a fitness: all {len(view)} failed; "

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from l2l import document
 from l2l.errors import NotFoundError, near
 from l2l.plot.data.dimensions import Dimension, Floats, Quantity, dimensions_of
+from l2l.values import Status
 
 if TYPE_CHECKING:
     from l2l.trajectory.table import Table
@@ -47,6 +48,11 @@ class View:
         self.trajectory = trajectory
         self.individuals: Table = trajectory.individuals
         self.objectives = tuple(Quantity(one.name, one.unit, one.maximize) for one in trajectory.objectives)
+        self.explored = not self.objectives
+        """Whether there is no objective: scalar observables take its place, and none of their values is the best."""
+        if self.explored:
+            scalars = {name: one for name, one in trajectory.observables.items() if not one.shape and not one.ragged}
+            self.objectives = tuple(Quantity(name, one.unit) for name, one in scalars.items())
 
     def __len__(self) -> int:
         return len(self.individuals)
@@ -63,7 +69,9 @@ class View:
 
     @cached_property
     def failed(self) -> Mask:
-        """(n,) whether an individual lacks the fitness of some objective."""
+        """(n,) whether an individual lacks the fitness of some objective, or, without one, some trial failed."""
+        if self.explored:
+            return np.asarray(self.individuals["status"] != Status.OK)
         return np.asarray(~np.isfinite(self.trajectory.costs).all(axis=1))
 
     @cached_property
@@ -103,8 +111,25 @@ class View:
         raise NotFoundError(near(str(name), [one.name for one in self.objectives], "objective"))
 
     def fitness(self, objective: Quantity) -> Floats:
-        """(n,) in one objective, NaN where it failed."""
+        """(n,) in one objective, NaN where it failed; without objectives the mean of an observable over trials."""
+        if self.explored:
+            return self._observed(objective.name)
         return np.asarray(self.individuals[f"fitness/{objective.name}"], dtype=np.float64)
+
+    def _observed(self, name: str) -> Floats:
+        """(n,) mean of a scalar observable over the trials that succeeded; equal individuals share their trials."""
+        if name not in self._means:
+            table = self.trajectory.aggregate(name, statistics="mean")
+            numbers, same_as = np.asarray(self.individuals["number"]), np.asarray(self.individuals["same_as"])
+            own = np.where(same_as < 0, numbers, same_as)
+            order = np.argsort(table["number"])
+            places = order[np.searchsorted(table["number"], own, sorter=order)]
+            self._means[name] = np.asarray(table[f"{name}/mean"])[places]
+        return self._means[name]
+
+    @cached_property
+    def _means(self) -> dict[str, Floats]:
+        return {}
 
     def cost(self, objective: Quantity) -> Floats:
         """(n,) in one objective: lower is better, +inf where it failed."""
@@ -112,10 +137,23 @@ class View:
         return np.where(np.isfinite(costs) & ~self.failed, costs, np.inf)
 
     def best(self, objective: Quantity) -> int | None:
-        """The row of the best individual in one objective; None where all failed."""
+        """The row of the best individual in one objective; None where all failed, or nothing is better than else."""
+        if objective.maximize is None:
+            return None
         cost = self.cost(objective)
         row = int(np.argmin(cost)) if len(cost) else 0
         return row if len(cost) and np.isfinite(cost[row]) else None
+
+    def need_objectives(self) -> None:
+        """See that there is something to be good at.
+
+        Raises:
+            NotFoundError: The optimizee declares no objectives.
+        """
+        if self.explored:
+            raise NotFoundError(
+                f"{self.trajectory.path}: the optimizee declares no objectives; draw map, slice or observable instead"
+            )
 
     def need_some(self) -> None:
         """See that there is something to draw.
