@@ -118,7 +118,7 @@ def check_declared(optimizee: Optimizee) -> None:
         if not is_name(key) or not isinstance(one, Observable):
             raise OptionError(f'{name}: observables: expected "rate": Observable(), got {key!r}: {one!r}')
     if not names and not observables:
-        raise OptionError(f"{name}: expected objectives or observables, got neither")
+        raise OptionError(f"{name}: objectives: expected objectives or observables, got neither")
     if not isinstance(optimizee.stochastic, bool):
         raise OptionError(f"{name}: stochastic: expected True or False, got {optimizee.stochastic!r}")
 

@@ -101,7 +101,7 @@ class Command(Optimizee):
         version: list[str] | str | None = None,
     ) -> None:
         self.space = parameters
-        goals = by_name(objectives)
+        goals = by_name("Command", objectives)
         check_different("Command", goals, observables)
         self.objectives = tuple(objective("Command", name, said) for name, said in goals.items())
         self.observables = {name: observable("Command", name, said) for name, said in observables.items()}

@@ -36,9 +36,20 @@ Objectives = Mapping[str, Any] | Literal["none"]
 """Name → what an objective is; "none" where everything is an observable."""
 
 
-def by_name(objectives: Objectives) -> Mapping[str, Any]:
-    """The objectives by name; none for "none"."""
-    return {} if objectives == "none" else objectives
+def by_name(owner: str, objectives: Objectives) -> Mapping[str, Any]:
+    """The objectives by name; no entry for "none".
+
+    Raises:
+        OptionError: There is no entry, and it does not say "none" either; names the optimizee.
+    """
+    if objectives == "none":
+        return {}
+    if not objectives:
+        raise OptionError(
+            f"{owner}: option 'objectives': expected at least one, or none where everything is an observable, "
+            f"got {objectives!r}"
+        )
+    return objectives
 
 
 def observable(owner: str, name: str, said: Any) -> Observable:

@@ -88,7 +88,7 @@ class NetLogoOptimizee(Simulator):
         jvm: Sequence[str] = (),
         quiet: bool = True,
     ) -> None:
-        goals = by_name(objectives)
+        goals = by_name(type(self).__name__, objectives)
         check_different(type(self).__name__, goals, observables)
         self._reporters: dict[str, _Reporter] = {}
         self.objectives = tuple(self._objective(name, said) for name, said in goals.items())
