@@ -97,7 +97,7 @@ def test_what_simulate_returns_becomes_an_outcome() -> None:
         ),
         ({"objectives": ("error",)}, r"objectives: expected a tuple such as"),
         ({"objectives": None}, r"objectives: expected a tuple such as"),
-        ({"objectives": ()}, "expected objectives or observables, got neither"),
+        ({"objectives": ()}, "objectives: expected objectives or observables, got neither"),
         ({"objectives": (Minimize("a"), Maximize("a"))}, "objectives: expected different names"),
         ({"observables": ["rate"]}, r"observables: expected a mapping such as"),
         (
