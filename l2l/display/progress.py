@@ -33,9 +33,6 @@ _NOTEBOOK_WIDTH = 100
 """Letters of a line in a notebook."""
 _BAR = 30
 _SHORTEST_BAR = 8
-_GENERATIONS = 400
-"""Generations of which the best is kept for the sparkline."""
-
 
 Way = Literal["auto", "plain", "quiet"]
 """How progress is shown: as the stream allows, as lines, not at all."""
@@ -114,6 +111,23 @@ def best_text(progress: "Progress", objectives: Sequence[str]) -> str:
     return f"best {', '.join(known)}" if known else "none valid yet" if progress.individuals and objectives else ""
 
 
+def median_text(progress: "Progress", objectives: Sequence[str]) -> str:
+    """The median of the last complete generation."""
+    return _each("median", objectives, progress.course[-1].median) if progress.course else ""
+
+
+def spread_text(progress: "Progress", objectives: Sequence[str]) -> str:
+    """The distance of the quartiles in the last complete generation."""
+    return _each("spread", objectives, progress.course[-1].width) if progress.course else ""
+
+
+def _each(what: str, objectives: Sequence[str], values: Sequence[float]) -> str:
+    """A quantity with its values, "-" for none; these are named where there are several objectives."""
+    shown = ["-" if math.isnan(value) else f"{value:.4g}" for value in values]
+    named = [f"{name} {one}" for name, one in zip(objectives, shown, strict=False)] if len(objectives) > 1 else shown
+    return f"{what} {', '.join(named)}" if named else ""
+
+
 def failures_text(progress: "Progress") -> str:
     """How many failed; nothing where none did."""
     return f"{progress.failures} failed" if progress.failures else ""
@@ -165,6 +179,8 @@ class _Plain:
             generation_text(progress),
             done,
             best_text(progress, self._objectives),
+            median_text(progress, self._objectives),
+            spread_text(progress, self._objectives),
             failures_text(progress),
             rate,
             duration(progress.seconds),
@@ -290,13 +306,10 @@ class Lines:
     def __init__(self, objectives: Sequence[str]) -> None:
         self._objectives = objectives
         self._rate = Rate()
-        self._bests: deque[tuple[float, ...]] = deque(maxlen=_GENERATIONS)
 
     def note(self, progress: "Progress") -> None:
         """Take in where the run stands."""
         self._rate.note(progress)
-        if progress.complete and progress.best:
-            self._bests.append(progress.best)
 
     def of(self, progress: "Progress", width: int) -> list[str]:
         """How far the run is and what it found; where it is narrow, what matters least is left out.
@@ -329,10 +342,29 @@ class Lines:
             ],
             width,
         )
-        free = min(_BAR, width - len(_GAP.join(second)) - len(_GAP))
-        if len(self._bests) > 1 and len(self._objectives) == 1 and free >= _SHORTEST_BAR:
-            second.insert(1, sparkline([best[0] for best in self._bests], free))
-        return [cut(_GAP.join(parts), width) for parts in (first, second) if parts]
+        third = _fitted([median_text(progress, self._objectives), spread_text(progress, self._objectives)], width)
+        if len(self._objectives) == 1 and len(progress.course) > 1:
+            best, median, spread = (
+                [getattr(one, name)[0] for one in progress.course] for name in ("best", "median", "width")
+            )
+            second = _drawn(second, [best], width)
+            third = _drawn(third, [median, spread], width)
+        return [cut(_GAP.join(parts), width) for parts in (first, second, third) if parts]
+
+
+def _drawn(parts: Sequence[str], rows: Sequence[list[float]], width: int) -> list[str]:
+    """Parts of a line with sparklines behind the first of them, where there is room for all.
+
+    Args:
+        parts: Texts that fit.
+        rows: Of the first parts, the values over the generations.
+        width: Of the terminal, in letters.
+    """
+    free = (width - len(_GAP.join(parts))) // len(rows) - len(_GAP)
+    if len(parts) < len(rows) or free < _SHORTEST_BAR:
+        return list(parts)
+    lines = [[part, sparkline(row, min(_BAR, free))] for part, row in zip(parts, rows, strict=False)]
+    return [one for line in lines for one in line] + list(parts[len(rows) :])
 
 
 def _fitted(parts: Sequence[str], width: int) -> list[str]:

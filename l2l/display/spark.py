@@ -43,8 +43,7 @@ def _thinned(values: Sequence[float], width: int) -> list[float]:
     found = []
     for place in range(max(0, width)):
         part = values[place * n // width : (place + 1) * n // width]
-        finite = [one for one in part if math.isfinite(one)]
-        found.append(finite[-1] if finite else part[-1])
+        found.append(next((one for one in reversed(part) if math.isfinite(one)), part[-1]))
     return found
 
 

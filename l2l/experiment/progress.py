@@ -9,6 +9,7 @@ from typing import Literal
 
 from l2l.copies import no_copies
 from l2l.individual import Individual
+from l2l.spread import Spread
 
 State = Literal["starting", "replaying", "running", "validating", "stopping", "finished", "stopped"]
 
@@ -30,6 +31,7 @@ class Progress:
         failures: Trials without a fitness, of the whole run.
         best: Best fitness per objective so far; NaN before the first.
         best_individual: Where there is a single objective.
+        course: What the last complete generations came to, those of earlier process lifetimes included.
         report: What the optimizer said of the last generation.
         seconds: Since this process lifetime began.
         complete: Whether a generation was just completed.
@@ -48,6 +50,7 @@ class Progress:
     failures: int = 0
     best: tuple[float, ...] = ()
     best_individual: Individual | None = None
+    course: tuple[Spread, ...] = ()
     report: dict[str, object] = field(default_factory=dict)
     seconds: float = 0.0
     complete: bool = False

@@ -310,6 +310,7 @@ class Run:
                 failures=tally.failures,
                 best=tuple(tally.best.tolist()),
                 best_individual=tally.best_individual,
+                course=tuple(tally.course),
                 report=tally.report,
                 seconds=self._shown - self._begun,
                 complete=complete,

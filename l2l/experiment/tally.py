@@ -1,5 +1,6 @@
 """What a run has come to: counts, the best, and where it stands to its stop rules."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from l2l.experiment.plan import Plan
 from l2l.individual import Individual
+from l2l.spread import KEPT, Spread, spread_of
 from l2l.stop import Standing
 from l2l.values import Status
 
@@ -33,6 +35,8 @@ class Tally:
         self.seconds_per_trial = 0.0
         self._deviation = 0.0
         self.report: dict[str, Any] = {}
+        self.course: deque[Spread] = deque(maxlen=KEPT)
+        self._fitness: list[NDArray[np.float64]] = []  # of the generation under way
 
     @property
     def told(self) -> int:
@@ -81,6 +85,7 @@ class Tally:
         numbers = list(individuals)
         self.best = np.fmin(self.best * self._signs, np.fmin.reduce(fitness * self._signs, axis=0)) * self._signs
         self.told_since.extend(numbers)
+        self._fitness.append(fitness)
         improved: int | None = None
         best = self.standing.best
         if costs.shape[1] == 1 and len(self._signs):
@@ -96,6 +101,8 @@ class Tally:
     def close_generation(self, report: Mapping[str, Any]) -> None:
         """Count a generation that is complete."""
         self.report = dict(report)
+        self.course.append(spread_of(np.concatenate(self._fitness), self._signs))
+        self._fitness = []
         stagnant = 0 if self.standing.best < self._best_before else self.standing.stagnant + 1
         self._best_before = self.standing.best
         self.standing = replace(self.standing, generations=self.standing.generations + 1, stagnant=stagnant)

@@ -5,9 +5,11 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 MAGIC = b"l2ljrnl2"
 """With what each file begins; its last letter is the version of the format."""
@@ -107,26 +109,64 @@ def decode(payload: bytes, wanted: Wanted | None = None) -> tuple[str, dict[str,
     """
     (length,) = HEADER.unpack_from(payload)
     body = HEADER.size + length
+    header = payload[HEADER.size : body]
+    if wanted is not None and (names := wanted.get(_kind_of(header))) is not None:
+        kind, plain, arrays = _parsed(header, names)
+        return kind, plain | {name: _array(payload, body, place) for name, place in arrays}
 
     def revive(mapping: dict[str, Any]) -> Any:
-        if _ARRAY not in mapping:
-            return mapping
-        name, shape, offset = mapping[_ARRAY]
-        dtype = _DTYPES.get(name) or _dtype(name)
-        if offset < 0 or any(size < 0 for size in shape):
-            raise ValueError(f"expected a numeric array, got {name!r} of shape {shape} at {offset}")
-        array = np.frombuffer(payload, dtype, math.prod(shape), body + offset)
-        return array if len(shape) == 1 else array.reshape(shape)
+        return _array(payload, body, _place(mapping[_ARRAY])) if _ARRAY in mapping else mapping
 
-    header = str(payload[HEADER.size : body], "utf-8")  # json would look first which encoding bytes have
-    names = wanted.get(header[2 : header.index('"', 2)]) if wanted else None
-    kind, data = json.loads(header, object_hook=revive if names is None else None)
+    kind, data = json.loads(str(header, "utf-8"), object_hook=revive)  # json would look first which encoding bytes have
     if not isinstance(kind, str) or not isinstance(data, dict):
         raise ValueError("expected a kind and its data")
-    if names is not None:
-        said = {name: data[name] for name in names}
-        data = {name: revive(one) if isinstance(one, dict) else one for name, one in said.items()}
     return kind, data
+
+
+def _kind_of(header: bytes) -> str:
+    """The kind of a record, by how its header begins."""
+    return str(header[2 : header.index(b'"', 2)], "utf-8")
+
+
+Place = tuple[np.dtype[Any], list[int], int]
+"""Where an array stands in a record's body: its type, its shape and its offset in bytes."""
+
+
+def _place(said: Any) -> Place:
+    """Where a header says that an array stands.
+
+    Raises:
+        ValueError: It is no array that l2l would have written.
+    """
+    name, shape, offset = said
+    dtype = _DTYPES.get(name) or _dtype(name)
+    if offset < 0 or any(size < 0 for size in shape):
+        raise ValueError(f"expected a numeric array, got {name!r} of shape {shape} at {offset}")
+    return dtype, shape, offset
+
+
+def _array(payload: bytes, body: int, place: Place) -> NDArray[Any]:
+    """An array of a payload whose body begins at a place."""
+    dtype, shape, offset = place
+    if len(shape) == 1:
+        return np.frombuffer(payload, dtype, shape[0], body + offset)
+    return np.frombuffer(payload, dtype, math.prod(shape), body + offset).reshape(shape)
+
+
+@lru_cache(maxsize=256)
+def _parsed(header: bytes, names: tuple[str, ...]) -> tuple[str, dict[str, Any], tuple[tuple[str, Place], ...]]:
+    """Kind, plain entries and arrays of a header.
+
+    It is kept: records of equally many trials on one machine have the same header, and reading it costs more than
+    all else of a small record.
+    """
+    kind, data = json.loads(str(header, "utf-8"))
+    if not isinstance(kind, str) or not isinstance(data, dict):
+        raise ValueError("expected a kind and its data")
+    said = {name: data[name] for name in names}
+    arrays = {name: one for name, one in said.items() if isinstance(one, dict) and _ARRAY in one}
+    plain = {name: one for name, one in said.items() if name not in arrays}
+    return kind, plain, tuple((name, _place(one[_ARRAY])) for name, one in arrays.items())
 
 
 _DTYPES: dict[str, np.dtype[Any]] = {}

@@ -6,6 +6,9 @@ from typing import Any
 
 from l2l.display.output import escaped
 
+_PRINTED = 9
+"""Columns of a table that have room on paper; the style of the page leaves out those behind."""
+
 
 class Markup(str):
     """A text that is HTML already."""
@@ -51,7 +54,12 @@ def table(columns: Sequence[object], rows: Sequence[Sequence[Any]], numbers: Ite
         )
 
     head = element("thead", cells("th", columns))
-    return element("div", element("table", head, element("tbody", *(cells("td", row) for row in rows))), class_="wide")
+    body = element("tbody", *(cells("td", row) for row in rows))
+    shown = element("div", element("table", head, body), class_="wide")
+    if len(columns) <= _PRINTED:
+        return shown
+    said = "Nine columns are printed; the page on the screen has all."
+    return joined([element("p", said, class_="note paper"), shown])
 
 
 def facts(pairs: Iterable[tuple[object, object]]) -> Markup:

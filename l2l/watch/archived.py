@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from l2l.journal import Position
 from l2l.schema import Layout, side_by_side
+from l2l.spread import KEPT
 from l2l.trajectory.reading import Busy, is_complete, marker_of, opened, place_of, read_state
 from l2l.trajectory.records import together
-from l2l.watch.tally import KEPT, Tally
+from l2l.watch.tally import Tally
 
 if TYPE_CHECKING:
     import h5py

@@ -15,12 +15,13 @@ from l2l.journal import Position, read_journal
 from l2l.journal import files as journal_files
 from l2l.lock import holder
 from l2l.schema import Layout
+from l2l.spread import Spread
 from l2l.stop import Stop
 from l2l.trajectory.reading import Busy
 from l2l.trajectory.records import together
 from l2l.values import Objective
 from l2l.watch.archived import tally_of
-from l2l.watch.tally import WANTED, Cause, Generation, Machine, Tally
+from l2l.watch.tally import WANTED, Cause, Machine, Tally
 
 _SMALL_JOURNAL = 2**25
 """Bytes of a journal that is read from its beginning, in a fraction of a second, so that the archive is left alone."""
@@ -73,7 +74,7 @@ class View:
     why: str = ""
     begun: bool = False
     objectives: tuple[Objective, ...] = ()
-    generations: tuple[Generation, ...] = ()
+    generations: tuple[Spread, ...] = ()
     count: int = 0
     limit: int | None = None
     done: int = 0

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from l2l.ranking import pareto_front
 from l2l.schema import Layout, Small
+from l2l.spread import KEPT, Spread, spread_of
 from l2l.values import Status
 
-KEPT = 400
-"""Generations that are kept: more than the widest screen has columns."""
 _CAUSES = 50
 """Different causes of failures that are kept: far more than a screen shows."""
 _RECENT = 4096
@@ -38,23 +37,6 @@ WANTED = {
 """What is counted of records, by kind; other kinds are wanted whole."""
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """What the individuals of a complete generation came to; each field has a number per objective.
-
-    Args:
-        best: Best fitness of this generation; NaN where all failed.
-        median: Median fitness of those that have one.
-        low: First quartile.
-        high: Third quartile.
-    """
-
-    best: tuple[float, ...]
-    median: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
 
 
 @dataclass(slots=True)
@@ -111,7 +93,7 @@ class Tally:
         self.earlier_seconds = 0.0  # led by the segments before the last one
         self.best: Floats = np.full(len(layout.objectives), np.nan)
         self.front: Floats = np.empty((0, len(layout.objectives)))
-        self.generations: deque[Generation] = deque(maxlen=KEPT)
+        self.generations: deque[Spread] = deque(maxlen=KEPT)
         self.open: dict[int, int] = {}
         self.causes: dict[tuple[int, str], Cause] = {}
         self._held: dict[str, list[Mapping[str, Any]]] = {"asked": [], "finished": [], "told": []}
@@ -184,7 +166,7 @@ class Tally:
             for name in ("index", "final", "status", "started", "seconds")
         )
         lengths = [len(data["index"]) for data in records]
-        memo = np.repeat([bool(np.max(data["source"]) >= 0) for data in records], lengths)
+        memo = np.repeat([_highest(data["source"]) >= 0 for data in records], lengths)
         fresh = self._fresh(index)
         counted = final & fresh
         for number in index[counted].tolist():
@@ -200,7 +182,7 @@ class Tally:
             self._failures(records)
         simulated = fresh & ~memo
         if simulated.any():
-            cores = int(np.max(records[-1]["ranks"])) * int(np.max(records[-1]["threads"]))
+            cores = _highest(records[-1]["ranks"]) * _highest(records[-1]["threads"])
             self.spent(seconds[simulated & final], cores)  # as the archive has it, without repeated attempts
             ends = starts + seconds
             self._take_time(ends[simulated])
@@ -210,6 +192,10 @@ class Tally:
         self, records: Sequence[Mapping[str, Any]], starts: Floats, ends: Floats, simulated: NDArray[np.bool_]
     ) -> None:
         """Take in when trials ran, host by host."""
+        first = records[0]["host"]
+        if len(first) == 1 and all(data["host"] == first for data in records):  # the usual case, on one machine
+            self.ran(first[0], starts[simulated], ends[simulated])
+            return
         names: dict[str, int] = {}
         codes = np.concatenate(
             [
@@ -316,11 +302,7 @@ class Tally:
         Args:
             fitness: (n, m), NaN where a trial failed.
         """
-        columns = [
-            _summary(column[~np.isnan(column)], sign) for column, sign in zip(fitness.T, self.signs, strict=True)
-        ]
-        best, low, median, high = zip(*columns, strict=True) if columns else ((),) * 4
-        self.generations.append(Generation(best, median, low, high))
+        self.generations.append(spread_of(fitness, self.signs))
 
     # --- what follows ----------------------------------------------------------------------------------------------
 
@@ -353,12 +335,9 @@ class Tally:
         return [_machine(host, parts) for host, parts in sorted(hosts.items())]
 
 
-def _summary(fitness: Floats, sign: float) -> tuple[float, float, float, float]:
-    """Best, first quartile, median and third quartile of the individuals that have a fitness; NaN where none has."""
-    if not len(fitness):
-        return (math.nan,) * 4
-    low, median, high = np.quantile(fitness, (0.25, 0.5, 0.75)).tolist()
-    return float(np.min(fitness * sign) * sign), low, median, high
+def _highest(column: Any) -> int:
+    """The highest value of a column, of which a record has one number where all its trials agree."""
+    return column if isinstance(column, int) else int(np.max(column))
 
 
 def _machine(host: str, parts: Iterable[tuple[Floats, Floats]]) -> Machine:

@@ -384,7 +384,7 @@ function bestMark(panel, traces, xField, yField, objective, exact) {
   panel.rows[traces.length] = [row];
   traces.push({
     type: "scatter", mode: "markers", name: "best", hoverinfo: "none", x: [place(xField, row)], y: [place(yField, row)],
-    marker: { size: 15, symbol: "star", color: color("second"), line: { width: 1.2, color: color("ground") } },
+    marker: { size: 15, symbol: "star", color: color("second"), line: { width: 1.2, color: color("ink") } },
   });
 }
 
@@ -515,7 +515,8 @@ const DRAW = {
     const tint = fieldOf[panel.state.color];
     let rows = Array.from(column("lines"));
     if (mask) rows = rows.filter((row) => mask[row]);
-    const used = [...parameters.slice(0, 14), ...objectives];
+    const known = (field) => !rows.length || rows.some((row) => !Number.isNaN(valueAt(field, row)));
+    const used = [...parameters.slice(0, 14), ...objectives].filter(known);
     const colours = coloured(tint, rows);
     let line = { color: colours.color };
     if (Array.isArray(colours.color)) {
@@ -531,7 +532,7 @@ const DRAW = {
     const width = Math.max(panel.box.clientWidth, dimensions.length * 92);
     panel.target.style.width = width > panel.box.clientWidth ? `${width}px` : "";
     return [[{
-      type: "parcoords", dimensions, labelfont: { size: 11, color: color("ink") }, tickfont: { size: 10, color: color("faint") },
+      type: "parcoords", dimensions, labelfont: { size: 11, color: color("ink") }, tickfont: { size: 10, color: color("ink") },
       rangefont: { size: 9, color: color("faint") }, labelangle: dimensions.length > 7 || isNarrow() ? -16 : 0,
       line,
       unselected: { line: { color: color("line"), opacity: 0.25 } },
@@ -867,7 +868,8 @@ function setupTable() {
   head.append(names, filters);
   table.append(head, body);
   holder.append(table);
-  place.append(help, notes, pager, holder);
+  const paper = make("p", "note paper", fields.length > 9 ? "Nine columns are printed; the page on the screen has all." : "");
+  place.append(help, notes, paper, pager, holder);
   tableParts = { body, count, back, on, where, heads, inputs };
   back.addEventListener("click", () => { state.page--; rows(); });
   on.addEventListener("click", () => { state.page++; rows(); });
@@ -932,12 +934,12 @@ async function start() {
     addEventListener("scroll", hideTip, { passive: true });
     addEventListener("beforeprint", () => {
       printing = true;
-      document.body.classList.add("printing");
+      document.documentElement.classList.add("printing");
       for (const panel of panels) { panel.clear(); panel.draw(); }
     });
     addEventListener("afterprint", () => {
       printing = false;
-      document.body.classList.remove("printing");
+      document.documentElement.classList.remove("printing");
       for (const panel of panels) panel.clear();
       for (const panel of panels) { const at = panel.box.getBoundingClientRect(); if (at.top < innerHeight && at.bottom > 0) panel.draw(); }
     });

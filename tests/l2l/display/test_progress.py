@@ -1,9 +1,14 @@
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from l2l.display.progress import Lines, Rate, Way, watching
 from l2l.experiment import Progress
+from l2l.spread import Spread
+
+NAN = math.nan
 
 
 def step(**values: Any) -> Progress:
@@ -24,7 +29,10 @@ def test_without_a_terminal_a_generation_is_a_line(capsys: pytest.CaptureFixture
         watch(step(state="starting", trials=0))
         watch(step(done=3))
         watch(step(complete=True, failures=2))
-    assert capsys.readouterr().out == "generation 1/20  16 trials  best rate_error 0.25  2 failed  0:00:01\n"
+        watch(step(complete=True, generation=1, course=course(2)))
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "generation 1/20  16 trials  best rate_error 0.25  2 failed  0:00:01"
+    assert second == "generation 2/20  16 trials  best rate_error 0.25  median 6  spread 4  0:00:01"
 
 
 def test_quick_generations_do_not_flood_and_the_last_is_never_lost(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,21 +83,39 @@ def test_a_terminal_gets_one_line_that_changes(
     assert "generation 3/20" in out or "stopping" in out
 
 
+def course(generations: int, objectives: int = 1) -> tuple[Spread, ...]:
+    falling = [4.0 * 2.0**-number for number in range(generations)]
+    return tuple(Spread(*((one * share,) * objectives for share in (1.0, 3.0, 2.0, 4.0))) for one in falling)
+
+
+@pytest.mark.parametrize("objectives", [["rate_error"], ["rate_error", "energy"], []])
 @pytest.mark.parametrize("width", [12, 20, 40, 60, 80, 120, 200])
-def test_the_live_lines_fit_the_terminal_with_rate_and_time_left_at_80_columns(width: int) -> None:
-    lines = Lines(["rate_error"])
+def test_the_live_lines_fit_the_terminal_with_rate_and_time_left_at_80_columns(
+    width: int, objectives: list[str]
+) -> None:
+    lines = Lines(objectives)
     lines.note(step(seconds=0.0, simulated=0))
-    for generation in range(3):
-        lines.note(step(generation=generation, complete=True, best=(1.0 / (generation + 1),)))
-    progress = step(seconds=90.0, simulated=300, done=5, generation=2, failures=3, cached=2)
+    best = (0.25,) * len(objectives)
+    progress = step(seconds=90.0, simulated=300, done=5, generation=5, failures=3, cached=2, best=best)
+    progress = replace(progress, course=course(5, len(objectives)))
     lines.note(progress)
     shown = lines.of(progress, width)
-    assert len(shown) == 2 and all(len(line) <= width for line in shown)
-    assert shown[0].startswith("generation 3/20"[: width - 1])
+    assert all(len(line) <= width for line in shown)
+    assert shown[0].startswith("generation 6/20"[: width - 1])
     if width >= 80:
-        assert "5/16 trials" in shown[0] and "3.19/s" in shown[0] and "left" in shown[0] and "━" in shown[0]
-        assert "best rate_error 0.25" in shown[1] and "3 failed" in shown[1] and "2 cached" in shown[1]
-        assert "█" in shown[1]
+        assert "5/16 trials" in shown[0] and "3.33/s" in shown[0] and "left" in shown[0] and "━" in shown[0]
+        assert "3 failed" in shown[1] and "2 cached" in shown[1]
+    if width >= 80 and len(objectives) == 1:
+        assert "best rate_error 0.25  █" in shown[1]
+        assert "median 0.75  █" in shown[2] and "spread 0.5  █" in shown[2], "of the last complete generation"
+    if width >= 80 and len(objectives) == 2:
+        assert shown[2] == "median rate_error 0.75, energy 0.75  spread rate_error 0.5, energy 0.5"
+
+
+def test_a_generation_in_which_all_failed_has_no_median() -> None:
+    failed = Spread((NAN,), (NAN,), (NAN,), (NAN,))
+    shown = Lines(["error"]).of(step(course=(*course(2), failed)), 80)
+    assert shown[2].startswith("median -  █") and "spread -  █" in shown[2] and "·" in shown[2]
 
 
 def test_the_live_lines_say_what_else_goes_on() -> None:

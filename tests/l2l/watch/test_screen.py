@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l2l.display.spark import bar, sparkline
+from l2l.spread import Spread
 from l2l.values import Objective, Status
 from l2l.watch.follow import View
 from l2l.watch.screen import screen, summary
-from l2l.watch.tally import Cause, Generation, Machine
+from l2l.watch.tally import Cause, Machine
 
 NAN = math.nan
 
@@ -17,7 +18,7 @@ NAN = math.nan
 def view(name: str = "runs/brunel", state: str = "running", objectives: int = 1, **changed: object) -> View:
     names = ["rate error of the excitatory population", "reward", "energy"][:objectives]
     generations = tuple(
-        Generation(*((value + one,) * objectives for value in (1.0, 2.0, 1.5, 2.5))) for one in range(12, 0, -1)
+        Spread(*((value + one,) * objectives for value in (1.0, 2.0, 1.5, 2.5))) for one in range(12, 0, -1)
     )
     known = View(
         name,
@@ -81,7 +82,7 @@ def test_two_runs_stand_side_by_side_where_there_is_room() -> None:
 
 
 def test_a_run_in_which_nothing_succeeded_or_nothing_is_known_is_shown() -> None:
-    nothing = (Generation((NAN,), (NAN,), (NAN,), (NAN,)),) * 3
+    nothing = (Spread((NAN,), (NAN,), (NAN,), (NAN,)),) * 3
     shown = "\n".join(line.text for line in screen([view(generations=nothing, best=(NAN,))], 80, 24))
     assert "none valid yet" in shown and "···" in shown
     assert "there yet" in screen([View("runs/x", "not begun", "nothing is there yet")], 80, 24)[1].text
