@@ -44,7 +44,7 @@ def dress(axes: Axes, which: str, dimension: Dimension, *, label: bool = True, l
                 text.set_horizontalalignment("right")
                 text.set_rotation_mode("anchor")
     elif dimension.whole and not dimension.log:
-        axis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_major_locator(whole_locator())
 
 
 def padded(dimension: Dimension) -> tuple[float, float]:
@@ -79,13 +79,18 @@ def set_log(axes: Axes, which: str, values: Floats) -> None:
 
 def whole_ticks(axes: Axes, which: str = "x") -> None:
     """Ticks at whole numbers alone, for an axis of generations."""
-    (axes.xaxis if which == "x" else axes.yaxis).set_major_locator(MaxNLocator(integer=True, nbins=6))
+    (axes.xaxis if which == "x" else axes.yaxis).set_major_locator(whole_locator(6))
+
+
+def whole_locator(most: int = 9) -> MaxNLocator:
+    """Ticks at whole numbers alone, also where there is room for one only."""
+    return MaxNLocator(integer=True, nbins=most, min_n_ticks=1)
 
 
 def few_ticks(axis: Axis, dimension: Dimension) -> None:
     """Fewer ticks, for a small panel."""
     if dimension.choices is None and not dimension.log:
-        axis.set_major_locator(MaxNLocator(nbins=3, integer=dimension.whole))
+        axis.set_major_locator(whole_locator(3) if dimension.whole else MaxNLocator(nbins=3))
 
 
 def colours_of(objective: Quantity) -> str:

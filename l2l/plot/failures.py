@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from l2l.plot.data.colours import GREY, OF_STATUS, ORANGE
 from l2l.plot.data.failures import Failures, failures
@@ -102,4 +101,4 @@ def _causes(axes: Axes, found: Failures) -> None:
     axes.set_yticks([])
     axes.set_xlim(0.0, None)
     axes.set_xlabel("attempts that failed")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_ticks(axes)

@@ -17,7 +17,7 @@ def draw(view: View, place: Place, *, parameters: Sequence[str] | None, objectiv
     objectives = (view.objective(objective),) if objective else view.objectives
     found = [importance(view, one, parameters, method) for one in objectives]
     rows = max(len(one.dimensions) for one in found)
-    with canvas(place, len(found), columns=2, height=max(1.4, 0.6 + 0.24 * rows)) as at:
+    with canvas(place, len(found), columns=2, height=1.3 + 0.24 * rows) as at:
         for axes, one in zip(at.axes, found, strict=True):
             _bars(axes, one)
         at.legend()

@@ -15,7 +15,7 @@ from l2l.plot.data.colours import COLOURS, GREY, PALETTE, VERMILLION
 from l2l.plot.data.dimensions import Dimension, Floats
 from l2l.plot.data.map import Map, parameter_map
 from l2l.plot.data.view import Mask, View
-from l2l.plot.dress import dress
+from l2l.plot.dress import colours_of, dress
 from l2l.plot.picture import Drawn, Place, canvas, rasterized, short
 
 _FINE = 200  # places of an interpolated surface along an axis: as many as can be told apart
@@ -60,7 +60,8 @@ def draw(
             assert isinstance(colours, ListedColormap)
             _regimes(axes, found, colours)
         else:
-            at.figure.colorbar(marks, ax=axes, label=short(found.quantity.label), pad=0.02)
+            if np.isfinite(found.value).any():
+                at.figure.colorbar(marks, ax=axes, label=short(found.quantity.label), pad=0.02)
             if axes.get_legend_handles_labels()[0]:
                 axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
         what = f"{found.quantity.name} over {found.x.name} and {found.y.name}"
@@ -81,9 +82,7 @@ def _colours(found: Map, log: bool | None) -> tuple[str | ListedColormap, Normal
         return ListedColormap(colours), BoundaryNorm(edges.tolist(), len(colours))
     there = found.value[np.isfinite(found.value)]
     low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
-    if log and low > 0:
-        return COLOURS, LogNorm(low, high)
-    return COLOURS, Normalize(low, high)
+    return colours_of(found.quantity), LogNorm(low, high) if log and low > 0 else Normalize(low, high)
 
 
 def _edges(places: Floats, dimension: Dimension) -> Floats:

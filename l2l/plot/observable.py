@@ -28,6 +28,7 @@ def draw(
         axes = at.axes[0]
         if isinstance(found, OverGenerations):
             summary = _over_generations(axes, found, log)
+            at.legend()
         elif isinstance(found, AlongVector):
             summary = _along(axes, found, log, chosen=individual is not None)
         elif isinstance(found, Matrix):
@@ -49,7 +50,6 @@ def _over_generations(axes: Axes, found: OverGenerations, log: bool | None) -> s
         axes.set_ylabel("trials")
         if np.isfinite(found.best[0]):
             axes.axvline(found.best[0], color=VERMILLION, label="best individual")
-            axes.legend()
         if log:
             set_log(axes, "x", found.each)
         return f"{found.quantity.name} of {len(found.each):,} trials of one generation"
@@ -63,7 +63,6 @@ def _over_generations(axes: Axes, found: OverGenerations, log: bool | None) -> s
     axes.margins(x=0.02)
     if log:
         set_log(axes, "y", np.concatenate([low, high, found.best]))
-    axes.legend(loc="best")
     return f"{found.quantity.name} over {len(found.generation)} generations"
 
 

@@ -1,6 +1,7 @@
 """A matrix of scatter plots: every pair of parameters, coloured by the fitness."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,7 +10,7 @@ from matplotlib.colors import Normalize
 
 from l2l.errors import OptionError
 from l2l.plot.data.colours import BLUE, VERMILLION
-from l2l.plot.data.dimensions import Floats
+from l2l.plot.data.dimensions import Dimension, Floats
 from l2l.plot.data.points import Points, points
 from l2l.plot.data.view import View
 from l2l.plot.dress import colours_of, dress, few_ticks, padded, whole_ticks
@@ -18,6 +19,7 @@ from l2l.plot.picture import Drawn, Place, canvas, rasterized, short
 _MAX_PARAMETERS = 5
 _JITTER = 0.25
 _BINS = 20
+_LETTERS = 14  # of a name in full size that has room beside a panel of five
 
 
 def draw(view: View, place: Place, *, parameters: Sequence[str] | None, objective: str | None) -> Drawn:
@@ -39,7 +41,7 @@ def draw(view: View, place: Place, *, parameters: Sequence[str] | None, objectiv
             else:
                 _scatter(axes, found, values, (row, column), scale)
             _labels(axes, found, row, column)
-        if size > 1:
+        if size > 1 and not found.failed.all():
             at.figure.colorbar(
                 ScalarMappable(scale, colours_of(found.objective)),
                 ax=at.axes,
@@ -128,10 +130,18 @@ def _labels(axes: Axes, found: Points, row: int, column: int) -> None:
     if row != column:
         few_ticks(axes.yaxis, found.dimensions[row])
     if row == last:
-        axes.set_xlabel(short(found.dimensions[column].label, 24))
+        _name(axes, "x", found.dimensions[column])
     else:
         axes.tick_params(axis="x", labelbottom=False)
     if column == 0 and row > 0:
-        axes.set_ylabel(short(found.dimensions[row].label, 24))
+        _name(axes, "y", found.dimensions[row])
     elif column > 0 and row != column:
         axes.tick_params(axis="y", labelleft=False)
+
+
+def _name(axes: Axes, which: Literal["x", "y"], dimension: Dimension) -> None:
+    """Name an axis, in smaller letters where the name is longer than a panel."""
+    label = short(dimension.label, 24)
+    axes.set(**{f"{which}label": label})
+    if len(label) > _LETTERS:
+        (axes.xaxis if which == "x" else axes.yaxis).label.set_fontsize("x-small")

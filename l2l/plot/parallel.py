@@ -45,13 +45,14 @@ def draw(view: View, place: Place, *, parameters: Sequence[str] | None, objectiv
         axes.set_yticks([])
         for spine in axes.spines.values():
             spine.set_visible(False)
-        at.figure.colorbar(
-            ScalarMappable(scale, colours_of(found.objective)),
-            ax=axes,
-            label=short(found.objective.label),
-            pad=0.02,
-            extend="min" if found.objective.maximize else "max",
-        )
+        if not found.failed.all():
+            at.figure.colorbar(
+                ScalarMappable(scale, colours_of(found.objective)),
+                ax=axes,
+                label=short(found.objective.label),
+                pad=0.02,
+                extend="min" if found.objective.maximize else "max",
+            )
         if found.failed.any() or found.best is not None:
             axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.02), ncols=3)
         summary = f"{len(found.number):,} individuals over {len(found.dimensions)} parameters"

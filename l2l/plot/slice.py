@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
-from matplotlib.ticker import MaxNLocator
 
 from l2l.plot.data.colours import COLOURS, GREY, VERMILLION
 from l2l.plot.data.points import Points, points
 from l2l.plot.data.view import View
-from l2l.plot.dress import dress, set_log, wants_log
+from l2l.plot.dress import dress, set_log, wants_log, whole_locator
 from l2l.plot.picture import Drawn, Place, canvas, rasterized, short
 
 _JITTER = 0.25  # of the distance between two categories, so that equal ones do not hide one another
@@ -30,10 +29,11 @@ def draw(
         columns = min(3, len(at.axes))
         for axes in at.axes[::columns]:
             axes.set_ylabel(short(found.objective.label))
+        rows = -(-len(at.axes) // columns)
         several = len(np.unique(found.generation)) > 1
         if several and not found.failed.all():
-            bar = at.figure.colorbar(marks[0], ax=at.axes, label="generation", pad=0.02, aspect=40)
-            bar.locator = MaxNLocator(integer=True, nbins=5)
+            bar = at.figure.colorbar(marks[0], ax=at.axes, label="generation", pad=0.02, aspect=12 * rows)
+            bar.locator = whole_locator(5)
             bar.update_ticks()
         at.legend()
         return at.finish(

@@ -6,9 +6,10 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 
 from l2l.plot.data.colours import BLACK, BLUE, GREY, OF_STATUS, SKY
+from l2l.plot.data.dimensions import Floats
 from l2l.plot.data.timeline import Timeline, timeline
 from l2l.plot.data.view import View
-from l2l.plot.picture import Drawn, Place, canvas, short
+from l2l.plot.picture import Drawn, Place, canvas, rasterized, short
 from l2l.values import Status
 
 _VALIDATION = SKY
@@ -73,9 +74,10 @@ def _bars(axes: Axes, found: Timeline, factor: float) -> None:
             continue
         colour = _VALIDATION if test and code == Status.OK else OF_STATUS[Status(code)]
         # A thin edge of the same colour, or trials that are shorter than a pixel would not be seen.
+        shape = corners[mine] if code == Status.OK else _upper(corners[mine])
         axes.add_collection(
             PolyCollection(
-                list(corners[mine]), facecolors=colour, edgecolors=colour, linewidths=0.2, rasterized=len(start) > 3000
+                list(shape), facecolors=colour, edgecolors=colour, linewidths=0.2, rasterized=rasterized(len(start))
             )
         )
         name = Status(code).name if not test else f"validation, {Status(code).name}"
@@ -85,6 +87,17 @@ def _bars(axes: Axes, found: Timeline, factor: float) -> None:
     axes.set_ylim(lanes - 0.4, -0.6)
     _hosts(axes, found.hosts)
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
+
+def _upper(corners: Floats) -> Floats:
+    """Rectangles of half the height, by which failures differ from successes in grey.
+
+    Args:
+        corners: (n, 4, 2) of whole ones; the lower lane is the larger number.
+    """
+    found = corners.copy()
+    found[:, 1:3, 1] -= 0.4
+    return found
 
 
 def _hosts(axes: Axes, hosts: tuple[str, ...]) -> None:

@@ -68,7 +68,7 @@ class Payload:
             found.append(self._field(f"fitness{place}", one.name, values, unit=one.unit, better=better))
             if run.trials_per_individual > 1 and not view.explored:
                 spread = individuals[f"spread/{one.name}"][rows]
-                found.append(self._field(f"spread{place}", f"± {one.name}", spread, unit=one.unit, spread=True))
+                found.append(self._field(f"spread{place}", f"sd of {one.name}", spread, unit=one.unit, spread=True))
         for place, dimension in enumerate(self._dimensions):
             said = {name: getattr(dimension, name) for name in ("unit", "log", "low", "high", "choices", "whole")}
             values = dimension.values(individuals, rows)
