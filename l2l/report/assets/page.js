@@ -516,7 +516,7 @@ const DRAW = {
     let rows = Array.from(column("lines"));
     if (mask) rows = rows.filter((row) => mask[row]);
     const known = (field) => !rows.length || rows.some((row) => !Number.isNaN(valueAt(field, row)));
-    const used = [...parameters.slice(0, 14), ...objectives].filter(known);
+    const used = [...parameters.slice(0, printing ? 5 : 14), ...objectives].slice(0, printing ? 7 : 99).filter(known);   // a page has room for seven
     const colours = coloured(tint, rows);
     let line = { color: colours.color };
     if (Array.isArray(colours.color)) {
