@@ -299,18 +299,28 @@ def near(name: str, known: Iterable[str], what: str = "name") -> str:
     return f"no {what} {name!r}; there are: {listed}"
 
 
-def storage_error(path: Path, action: str, error: OSError) -> StorageError:
-    """What a disk refused, as an error that says the place and what to do."""
+_RESUME = "then resume: nothing that was finished is lost"
+
+
+def storage_error(path: Path, action: str, error: OSError, then: str = _RESUME) -> StorageError:
+    """What a disk refused, as an error that says the place and what to do.
+
+    Args:
+        path: Of the file or folder.
+        action: What was to be done to it.
+        error: The refusal.
+        then: What to do once the disk takes it.
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         why = "the disk is full" if error.errno == errno.ENOSPC else "the disk quota is used up"
-        remedy = "make room, then resume: nothing that was finished is lost"
+        remedy = f"make room, {then}"
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         why = "it is read-only" if error.errno == errno.EROFS else "permission denied"
         remedy = "choose a directory that you may write to, or change its permissions"
     elif error.errno == errno.EFBIG:
         why = "it would become larger than files may be here"
-        remedy = "raise the limit (ulimit -f, or the file system's), then resume: nothing that was finished is lost"
+        remedy = f"raise the limit (ulimit -f, or the file system's), {then}"
     else:
         why = error.strerror or str(error)
-        remedy = "check the file system, then resume: nothing that was finished is lost"
+        remedy = f"check the file system, {then}"
     return StorageError(f"{path}: cannot {action} it: {why}; {remedy}")

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from l2l.errors import storage_error
 
@@ -32,6 +34,68 @@ def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
         os.close(descriptor)
         raise _is_no_file(path)
     return descriptor
+
+
+def open_new(path: Path, flags: int = os.O_WRONLY, mode: int = 0o666) -> int:
+    """A descriptor of a new file, where at most one that a kill left stands in its place.
+
+    What is there is removed and not emptied: it may have a second name, as in a copy that was made of hard links.
+
+    Args:
+        path: Of the file.
+        flags: As of `os.open`; O_CREAT and O_EXCL are added.
+        mode: Of the file.
+
+    Raises:
+        OSError: As `open_regular`.
+    """
+    if kind_of(path) == "a file":
+        path.unlink(missing_ok=True)
+    try:
+        return open_regular(path, flags | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        raise _is_no_file(path) from None
+
+
+def separate(path: Path) -> None:
+    """Give a file that has a second name a content of its own, before it is written to in its place.
+
+    In a copy of a folder that was made of hard links, what is written under one name would change the other one too.
+
+    Raises:
+        OSError: It cannot be copied.
+    """
+    try:
+        names = path.lstat().st_nlink
+    except FileNotFoundError:
+        return
+    if names < 2:
+        return
+    copy = _beside(path)
+    try:
+        # As long as somebody else may look at it, it has no more rights than the original.
+        os.close(open_new(copy, mode=0o600))
+        shutil.copy2(path, copy, follow_symlinks=False)
+        _sync(copy)
+        copy.replace(path)
+    finally:
+        with suppress(OSError):
+            copy.unlink(missing_ok=True)
+
+
+def open_log(path: Path) -> BinaryIO:
+    """A log, to be appended to by us and by what we start.
+
+    Raises:
+        OSError: As `open_regular`.
+    """
+    separate(path)
+    return os.fdopen(open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
+
+
+def _beside(path: Path) -> Path:
+    """A name in the same folder that nobody has."""
+    return path.with_name(f".l2l-{os.urandom(8).hex()}.partial")
 
 
 def _is_no_file(path: Path) -> OSError:
@@ -66,7 +130,7 @@ def replace(path: Path, content: bytes) -> None:
     """
     partial = path.with_name(path.name + ".partial")
     try:
-        with open(open_regular(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        with open(open_new(partial), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -84,7 +148,8 @@ def replace(path: Path, content: bytes) -> None:
 def written_whole(path: Path) -> Iterator[Path]:
     """The file to write for a user's path: it takes its place at the end, so that no half of one ever stands there.
 
-    A device or a pipe, such as /dev/stdout, is never replaced: it is written to. So is what a link leads to.
+    A device or a pipe, such as /dev/stdout, is never replaced: it is written to. So is what a link leads to. A file
+    that is replaced leaves its permissions to the new one.
 
     Raises:
         StorageError: It cannot be written.
@@ -93,23 +158,34 @@ def written_whole(path: Path) -> Iterator[Path]:
         try:
             yield path
         except OSError as error:
-            raise storage_error(path, "write", error) from None
+            raise storage_error(path, "write", error, _ONCE_MORE) from None
         return
     target = Path(os.path.realpath(path))
-    partial = target.with_name(target.name + ".partial")
+    partial = _beside(target)
     try:
+        os.close(open_new(partial))
+        if target.exists():
+            shutil.copymode(target, partial)
         yield partial
+        _sync(partial)
         partial.replace(target)
     except OSError as error:
-        raise storage_error(path, "write", error) from None
+        raise storage_error(path, "write", error, _ONCE_MORE) from None
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
 
 
+_ONCE_MORE = "then do the same again"
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

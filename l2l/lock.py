@@ -206,6 +206,8 @@ class RunLock:
             locked = _lock(descriptor)
             if not created:
                 _refuse_living(self.path, _read(descriptor), locked)
+                if locked and os.fstat(descriptor).st_nlink > 1:
+                    self._remove_name()
                 if locked is None:
                     self._take_over(descriptor)
             if (created and locked is False) or not _same_file(descriptor, self.path):
@@ -215,6 +217,10 @@ class RunLock:
             os.close(descriptor)
             raise
         return descriptor
+
+    def _remove_name(self) -> None:
+        """Let a dead leader's lock go that has a second name, as in a copy made of hard links; ours is made anew."""
+        self.path.unlink(missing_ok=True)
 
     def _take_over(self, descriptor: int) -> None:
         """Sign the lock of a dead leader where the kernel has no locks; of several that try it at once, one does.
@@ -233,7 +239,10 @@ class RunLock:
         try:
             if _same_file(descriptor, self.path):  # else the caller finds out that it has to begin again
                 _refuse_living(self.path, _read(descriptor), None)
-                _sign(descriptor)
+                if os.fstat(descriptor).st_nlink > 1:
+                    self._remove_name()
+                else:
+                    _sign(descriptor)
         finally:
             os.close(mutex)
             taking.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2l.archive import disk, writing
 from l2l.errors import Damaged, NotFoundError, OtherFormat, StorageError, storage_error
-from l2l.files import sync_folder
+from l2l.files import open_new, open_regular, separate, sync_folder
 from l2l.journal import Position, identity
 from l2l.journal import files as journal_files
 from l2l.schema import APPENDED, Fold, Rows, height
@@ -223,8 +223,9 @@ class Archive:
         """
         before: int | None = None
         try:
+            separate(self.path)
             before = self.path.stat().st_size
-            descriptor = os.open(self._marker, os.O_WRONLY | os.O_CREAT, 0o666)
+            descriptor = open_regular(self._marker, os.O_WRONLY | os.O_CREAT)
             try:
                 os.fsync(descriptor)
             finally:
@@ -350,7 +351,7 @@ class Archive:
         size = writing.size_of([*rows, *(small or {}).values()]) + 2**20
         try:
             if mode == "w":
-                self._partial.touch()
+                os.close(open_new(self._partial))
             disk.reserve(self._partial, size)
             with disk.for_writing(self._partial, mode) as file:
                 if mode == "w":

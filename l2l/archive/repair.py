@@ -13,6 +13,7 @@ from l2l import document
 from l2l.archive.archive import Archive
 from l2l.archive.records import recovered_records
 from l2l.errors import NotFoundError, OptionError, OtherFormat, StorageError, storage_error
+from l2l.files import sync_folder
 from l2l.journal import Journal, Lost, Record, encode, files, identity, salvage
 from l2l.schema import Layout, check_record
 from l2l.trajectory import Trajectory
@@ -65,24 +66,41 @@ def repair(folder: Path, into: Path) -> Repair:
             f"{folder}: nothing can be recovered: neither journal nor archive says what the run is of. "
             "Restore it from a backup, or begin a new run"
         )
-    records = [_moved(*one, folder.absolute(), into.absolute()) for one in known.records()]
-    try:
-        into.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(into, "create", error) from None
-    with Journal(into / "journal") as journal:
-        for kind, data in records:
-            journal.append(kind, data)
-        journal.sync()
-    Archive(into).commit(force=True)
+    _write(into, [_moved(*one, folder.absolute(), into.absolute()) for one in known.records()], folder)
     run = Trajectory(into)
-    document.write(into / "experiment.yaml", document.parse(run.experiment, folder / "experiment.yaml").data)
-    if (folder / "trials").is_dir():
-        shutil.copytree(folder / "trials", into / "trials", symlinks=True)
     made.generations = len(run.generations)
     made.individuals = len(run.individuals) + run.pending["individuals"]
     made.trials = len(run.trials) + len(run.unfinished)
     return made
+
+
+def _write(into: Path, records: Sequence[Said], damaged: Path) -> None:
+    """Write the new folder; its journal takes its name last, so that half a repair is never taken for a run.
+
+    Raises:
+        StorageError: The disk refuses.
+    """
+    partial = into / "journal.partial"
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        if (damaged / "trials").is_dir():
+            shutil.copytree(damaged / "trials", into / "trials", symlinks=True)
+        document.write(into / "experiment.yaml", document.parse(_experiment(records), into / "experiment.yaml").data)
+        with Journal(partial) as journal:
+            for kind, data in records:
+                journal.append(kind, data)
+            journal.sync()
+        partial.rename(into / "journal")
+        sync_folder(into)
+    except OSError as error:
+        raise storage_error(into, "write to", error, "then repair into another new folder") from None
+    Archive(into).commit(force=True)
+
+
+def _experiment(records: Sequence[Said]) -> str:
+    """The experiment as the last process lifetime that says so had it."""
+    said = [data["experiment"] for kind, data in records if kind in ("run", "segment")]
+    return str(next(filter(None, reversed(said))))
 
 
 def _moved(kind: str, data: dict[str, Any], old: Path, new: Path) -> Said:

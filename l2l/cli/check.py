@@ -121,9 +121,9 @@ def _of_run(path: Path) -> int:
     for problem in found.wrong:
         _line("wrong", problem)
     if found.wrong:
-        print(f"this run is damaged; recover what can be proved right: l2l repair {shown(folder)} --into NEW")
+        say(f"this run is damaged; recover what can be proved right: l2l repair {shown(folder)} --into NEW")
         return 1
-    print("this run is whole")
+    say("this run is whole")
     return 0
 
 

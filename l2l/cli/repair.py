@@ -1,7 +1,6 @@
 """`l2l repair`: what can be proved right of a damaged run."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from l2l.cli.parser import Command
@@ -15,6 +14,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from l2l.archive.repair import repair
     from l2l.cli.folders import run_folder, shown
+    from l2l.display.output import complain, say
     from l2l.errors import Locked
     from l2l.lock import holder
 
@@ -23,12 +23,12 @@ def _run(arguments: argparse.Namespace) -> int:
         raise Locked(f"{folder}: {leader} leads this run; repair it once that has ended")
     made = repair(folder, arguments.into)
     for line in made.lost:
-        print(f"lost: {line}", file=sys.stderr)
+        complain(f"lost: {line}")
     place = shown(arguments.into)
     counted = ((made.generations, "generation"), (made.individuals, "individual"), (made.trials, "trial"))
-    print(f"recovered: {', '.join(f'{n} {what}' + 's' * (n != 1) for n, what in counted)} in {place}")
-    print("nothing is lost" if not made.lost else f"lost: {len(made.lost)} parts, as said above")
-    print(f"next: l2l check {place} · l2l resume {place}")
+    say(f"recovered: {', '.join(f'{n} {what}' + 's' * (n != 1) for n, what in counted)} in {place}")
+    say("nothing is lost" if not made.lost else f"lost: {len(made.lost)} parts, as said above")
+    say(f"next: l2l check {place} · l2l resume {place}")
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from l2l.errors import StorageError, storage_error
-from l2l.files import open_regular, sync_folder
+from l2l.files import open_new, open_regular, separate, sync_folder
 from l2l.journal.files import FOLLOWED, START, Header, JournalFile, chain_of, file_of, payloads
 from l2l.journal.record import MAGIC, Position, encode, seed_of
 
@@ -105,7 +105,7 @@ class Journal:
         descriptor = -1
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = open_regular(partial, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
+            descriptor = open_new(partial, os.O_WRONLY | os.O_APPEND)
             _write(descriptor, content)
             os.fsync(descriptor)
             partial.rename(path)
@@ -166,7 +166,8 @@ def _last(folder: Path) -> JournalFile | None:
 
 def _mark_followed(path: Path) -> None:
     """Let a file say that another one follows it, so that the other cannot go missing unseen."""
-    descriptor = os.open(path, os.O_WRONLY)
+    separate(path)
+    descriptor = open_regular(path, os.O_WRONLY)
     try:
         os.pwrite(descriptor, FOLLOWED, len(MAGIC))
         os.fdatasync(descriptor)

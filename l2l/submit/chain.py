@@ -15,6 +15,7 @@ from typing import Any
 from l2l.errors import L2LError, NotFoundError, RunFailed, storage_error
 from l2l.experiment.folder import claim_folder, make_folder
 from l2l.experiment.interrupts import Interrupts
+from l2l.files import open_log
 from l2l.lock import holder
 from l2l.submit.system import System, inside, of_name
 from l2l.trajectory import Trajectory
@@ -49,8 +50,8 @@ class Record:
                 claim_folder(self.path.parent.parent)
                 self.path.parent.mkdir(exist_ok=True)
             torn = self.path.exists() and not self.path.read_bytes().endswith(b"\n")
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write("\n" * torn + line)
+            with open_log(self.path) as file:
+                file.write(("\n" * torn + line).encode())
         except OSError as error:
             raise storage_error(self.path, "write to", error) from error
 

@@ -3,6 +3,7 @@
 A line with a name for which there is no value is left out; a line whose value is several lines is written for each.
 """
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from l2l.errors import ConfigError, near, storage_error
 from l2l.experiment.folder import claim_folder, make_folder
+from l2l.files import open_new
 from l2l.submit.job import Job
 from l2l.submit.system import System, Value
 
@@ -106,8 +108,10 @@ def write_script(job: Job, text: str) -> None:
         (job.folder / "logs").mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(exist_ok=True)
         # Jobs that wait have a copy of their own, but a chain that runs must not read half a script.
+        # The names of files in it are any bytes.
         partial = path.with_suffix(".partial")
-        partial.write_text(text, encoding="utf-8", errors="surrogateescape")  # names of files are any bytes
+        with os.fdopen(open_new(partial), "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
         partial.chmod(0o755)
         partial.replace(path)
     except OSError as error:

@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from l2l.files import open_regular
+from l2l.files import open_new
 
 _TAIL = 16384
 _FATAL = "Fatal Python error:"
@@ -63,7 +63,7 @@ def shorten(log: Path, most: int = 10_000_000) -> None:
     if log_size(log) <= most:
         return
     try:
-        aside = open_regular(log.with_name(log.name + ".old"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        aside = open_new(log.with_name(log.name + ".old"))
         with log.open("rb") as file, os.fdopen(aside, "wb") as old:
             size = file.seek(0, os.SEEK_END)
             file.seek(size - most)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from l2l.files import open_regular
+from l2l.files import open_log
 from l2l.protocol.handshake import Keys
 from l2l.protocol.messages import TRACE_SIGNAL, Killed, Running
 from l2l.protocol.peak_memory import peak_memory
@@ -68,7 +68,7 @@ class WorkerProcess:
 
     def _launch(self, environment: dict[str, str], reading: int, writing: int, keys: int) -> subprocess.Popen[bytes]:
         theirs = (reading, writing, self.page.descriptor, keys)
-        with os.fdopen(open_regular(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
+        with open_log(self.log) as log:
             return subprocess.Popen(
                 [sys.executable, "-P", _PROGRAM, str(os.getpid()), *map(str, theirs)],
                 stdin=subprocess.DEVNULL,

@@ -1,8 +1,11 @@
 """Checking and repairing a run: what is damaged is named, what can be proved right goes on."""
 
+import errno
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
@@ -10,8 +13,8 @@ import pytest
 from l2l import Experiment, Trajectory
 from l2l.archive.check import check_run
 from l2l.archive.repair import repair
-from l2l.errors import Damaged, NotFoundError, OptionError, StorageError
-from l2l.journal import file_of, read_journal
+from l2l.errors import Damaged, NotFoundError, OptionError, StorageError, UserError
+from l2l.journal import Journal, Position, file_of, read_journal
 from tests.faults.harness import same
 from tests.faults.models import Plain
 
@@ -201,3 +204,33 @@ def test_a_repair_never_writes_over_anything(runs: Path, tmp_path: Path) -> None
             repair(runs / "parts", taken)
     with pytest.raises(NotFoundError, match="neither journal nor archive"):
         repair(tmp_path, tmp_path / "new")
+
+
+def test_half_a_repair_is_no_run(parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Later(Journal):
+        def append(self, kind: str, data: Mapping[str, Any]) -> Position:
+            if kind == "told":
+                raise _Killed
+            return super().append(kind, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("l2l.archive.repair.Journal", Later)
+        with pytest.raises(_Killed):
+            repair(parts, tmp_path / "new")
+    assert (tmp_path / "new" / "journal.partial").is_dir()
+    with pytest.raises(NotFoundError):
+        Trajectory(tmp_path / "new")
+    with pytest.raises(UserError, match=r"holds .*journal\.partial"):
+        experiment(tmp_path / "new").run(progress=None)
+    with pytest.raises(OptionError, match="expected a new folder"):
+        repair(parts, tmp_path / "new")
+
+
+def test_a_repair_that_the_disk_refuses_is_said(parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (parts / "trials").mkdir()
+    monkeypatch.setattr("l2l.archive.repair.shutil.copytree", refuse)
+    with pytest.raises(StorageError, match="the disk is full; make room, then repair into another new folder"):
+        repair(parts, tmp_path / "new")

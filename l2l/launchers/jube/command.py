@@ -10,6 +10,7 @@ from pathlib import Path
 
 from l2l.batch import slurm
 from l2l.errors import LauncherError, MissingPart
+from l2l.files import open_log
 from l2l.supervisor.reaper import Reaper
 
 _OLDEST = (2, 5)
@@ -86,7 +87,7 @@ class Jube:
             LauncherError: The system starts no process.
         """
         try:
-            with self.log.open("ab") as log:
+            with open_log(self.log) as log:
                 process = subprocess.Popen(
                     ["sh", "-c", _DEAF, "sh", *arguments],
                     cwd=folder,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from l2l.batch import slurm
 from l2l.errors import LauncherError
+from l2l.files import open_log
 from l2l.launchers.slurm.task import PROGRAM
 from l2l.protocol.messages import LeaderAddress
 from l2l.supervisor.crash_report import log_size, tail
@@ -133,7 +134,7 @@ class Step(Request):
         """Start srun, and tell the tasks through it where we are."""
         command = [slurm.program("srun"), *self._options, f"--job-name={self._listed}", *task_command(self.request_id)]
         self._killed = math.inf
-        with self.log.open("ab") as log:
+        with open_log(self.log) as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, env=slurm.for_steps()
             )

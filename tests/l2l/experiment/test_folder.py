@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from l2l import Experiment, Trajectory
 from l2l.cli import main
 from l2l.errors import OptionError, UserError
 from l2l.experiment.folder import MARK, check_folder, claim_folder, make_folder
+from l2l.experiment.progress import Progress
+from tests.faults.harness import same
 
 NAMES = ["lock", "experiment.yaml", "trajectory.h5", "trajectory.before.h5", "trajectory.h5.partial"]
 FOLDERS = [
@@ -149,3 +152,43 @@ def test_a_folder_that_is_free_is_made_and_claimed_once(tmp_path: Path) -> None:
     claim_folder(tmp_path / "a/b")
     check_folder(tmp_path / "a/b")
     assert [one.name for one in (tmp_path / "a/b").iterdir()] == [MARK]
+
+
+@pytest.mark.parametrize(
+    "name", ["lock", "experiment.yaml.partial", "journal/000001.partial", "trajectory.h5.partial", "logs/worker-0.log"]
+)
+def test_what_has_a_second_name_elsewhere_is_not_written_to(tmp_path: Path, name: str) -> None:
+    run, theirs = tmp_path / "run", tmp_path / "precious"
+    run.mkdir()
+    claim_folder(run)
+    theirs.write_text("precious")
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).hardlink_to(theirs)
+    assert experiment(run).run(progress=None).finished
+    assert theirs.read_text() == "precious"
+
+
+def test_a_copy_of_hard_links_stays_as_it_is_while_the_run_goes_on(tmp_path: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.state == "running" and progress.generation == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        experiment(tmp_path / "run", generations=3).run(progress=interrupt)
+    for _ in range(2):  # the second time from the copy
+        shutil.copytree(tmp_path / "run", tmp_path / "copy", copy_function=os.link)
+        before = contents(tmp_path / "copy")
+        assert any(name.startswith("journal/") for name in before)
+        assert experiment(tmp_path / "run", generations=3).run(progress=None).finished
+        assert contents(tmp_path / "copy") == before
+        shutil.rmtree(tmp_path / "run")
+        (tmp_path / "copy").rename(tmp_path / "run")
+    same(experiment(tmp_path / "run", generations=3).run(progress=None), whole(tmp_path))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+
+
+def whole(folder: Path) -> Trajectory:
+    return experiment(folder / "whole", generations=3).run(progress=None)
