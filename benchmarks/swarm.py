@@ -20,7 +20,7 @@ from models import SPACE
 from l2l.dispatch.listener import allow_many_files
 from l2l.protocol.channel import Inbox, Outbox, pickled
 from l2l.protocol.connect import Link, introduced
-from l2l.protocol.messages import Ready
+from l2l.protocol.messages import Ready, Recall, Recalled, Stop
 
 TOGETHER = 100
 """Workers of a supervisor, as of a node with so many cores."""
@@ -147,12 +147,12 @@ class Swarm:
             self._poll.unregister(member.inbox.descriptor)
 
     def _over(self, inbox: Inbox, outbox: Outbox, members: dict[int, Member]) -> bool:
-        for kind, *rest in map(_plain, inbox.read()):
-            if kind == "stop":
-                return True
-            if kind == "recall":
-                number, before = rest
-                outbox.send(pickled(("recalled", number, members[number].recall(before), before)))
+        for message in inbox.read():
+            match message:
+                case Stop():
+                    return True
+                case Recall(number, before):
+                    outbox.send(pickled(Recalled(number, members[number].recall(before), before)))
         return inbox.closed
 
     def _finish(self) -> None:
@@ -172,10 +172,6 @@ class Swarm:
 def _channel(link: Link) -> tuple[Inbox, Outbox]:
     descriptor = link.connection.fileno()
     return Inbox(descriptor, link.keys.to_client), Outbox(descriptor, link.keys.to_leader)
-
-
-def _plain(message: Any) -> tuple[Any, ...]:
-    return message if type(message) is tuple else ("orders",)
 
 
 def main() -> None:

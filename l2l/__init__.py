@@ -4,29 +4,21 @@ An optimizer proposes individuals, points of a parameter space; an optimizee is 
 fitness; an `Experiment` runs the two loops into a folder, which a `Trajectory` reads.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from l2l.descriptors import open_closed
 
 open_closed()  # before anything opens a file that stays open
 
-# At once, since the decorator bears the name of its module, which importing the module later would put in its place.
-try:
-    from l2l.optimizee import Optimizee, optimizee
-except KeyboardInterrupt:
-    import sys
-
-    if sys.argv[0].rpartition("/")[2] not in ("l2l", "-m"):  # the command, or `python -m l2l.cli`
-        raise
-    sys.stderr.write("l2l: interrupted; nothing was begun yet\n")
-    sys.exit(130)
-
 if TYPE_CHECKING:
     from l2l.errors import Invalid, L2LError
     from l2l.experiment import Experiment, Progress
     from l2l.individual import Individual
     from l2l.launcher import Launcher
+    from l2l.optimizee import Optimizee, optimizee
     from l2l.optimizer import Optimizer
     from l2l.space import Categorical, Fixed, Integer, ParameterSpace, Real
     from l2l.stop import Stop
@@ -51,6 +43,7 @@ _ROOMS = {
     "experiment": ("Experiment", "Progress"),
     "individual": ("Individual",),
     "launcher": ("Launcher",),
+    "optimizee": ("Optimizee",),
     "optimizer": ("Optimizer",),
     "space": ("Categorical", "Fixed", "Integer", "ParameterSpace", "Real"),
     "stop": ("Stop",),
@@ -113,3 +106,23 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """This package. Its `optimizee` is always the decorator, never the module of that name.
+
+    To import a module sets it as an attribute of its package. A property stands before that, so that the decorator
+    need not be imported at once: supervisors, which use none of it, start in a fraction of the time.
+    """
+
+    @property
+    def optimizee(self) -> Any:
+        """The decorator that makes an optimizee of a function."""
+        return import_module("l2l.optimizee").optimizee
+
+    @optimizee.setter
+    def optimizee(self, module: ModuleType) -> None:
+        """Ignore the module, which Python would put in the decorator's place."""
+
+
+sys.modules[__name__].__class__ = _Package

@@ -24,7 +24,6 @@
     └── Invalid                     raised by a model: this result is invalid, with the reason
 """
 
-import difflib
 import errno
 import re
 import reprlib
@@ -289,6 +288,8 @@ def near(name: str, known: Iterable[str], what: str = "name") -> str:
         known: What would have been right.
         what: The kind of thing, in the singular ("parameter").
     """
+    import difflib
+
     names = [str(one) for one in known]
     close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
     if close:

@@ -1,6 +1,5 @@
 """The other values that travel between the two loops: trials, evaluations, resources, declarations."""
 
-import enum
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,40 +12,10 @@ from numpy.typing import NDArray
 from l2l.errors import OptionError, short
 from l2l.individual import Individual
 from l2l.quantities import bytes_of, flag, seconds_of, whole, whole_number
+from l2l.status import Status as Status  # noqa: PLC0414 - one of the values, which stands apart for supervisors
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Comm
-
-
-class Status(enum.IntEnum):
-    """What became of a trial."""
-
-    OK = 0
-    FAILED = 1
-    CRASHED = 2
-    TIMEOUT = 3
-    OUT_OF_MEMORY = 4
-    INVALID = 5
-    LOST = 6
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def meaning(self) -> str:
-        """The status in a sentence."""
-        return _MEANINGS[self]
-
-
-_MEANINGS = {
-    Status.OK: "It returned its fitness.",
-    Status.FAILED: "It raised an exception.",
-    Status.CRASHED: "Its process died.",
-    Status.TIMEOUT: "It took longer than its time limit.",
-    Status.OUT_OF_MEMORY: "It took more memory than its limit.",
-    Status.INVALID: "Its fitness was NaN, infinite or of the wrong shape, or the model declared it invalid.",
-    Status.LOST: "Its node, channel or batch-mate was lost, or we shut down; it is never told and costs no attempt.",
-}
 
 
 LONGEST_NAME = 200

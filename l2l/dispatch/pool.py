@@ -9,10 +9,9 @@ from l2l.dispatch.dispatcher import Dispatcher, Key, key
 from l2l.dispatch.sizing import Sizing
 from l2l.dispatch.work import Work
 from l2l.dispatch.worker import Worker, Workers
-from l2l.errors import ChangedOptimizee, LauncherError, UserError
+from l2l.errors import LauncherError
 from l2l.protocol.arrays import unpacked
-from l2l.protocol.messages import Ready, Refused, Running
-from l2l.supervisor.crash_report import cause_of
+from l2l.protocol.messages import Ready, Refused, Running, cause_of
 from l2l.values import Evaluation, Failure, Status, Trial, trial_directory
 
 _COALESCE = 1e-3
@@ -204,17 +203,8 @@ class Pool(Dispatcher):
         if isinstance(message, Ready):
             worker.ready = message
             self._ready = self._ready or message
-        elif message.changed:
-            raise ChangedOptimizee(
-                f"the optimizee is not the same in worker {worker.slot} as in this process; "
-                f"it differs in: {', '.join(message.changed)}. Set values at the top level of their file, and "
-                "leave to setup() what each process is to find by itself"
-            )
-        elif message.wrong:
-            raise UserError(message.message)
-        elif self._ready is None:
-            said = f"worker {worker.slot} cannot evaluate: {message.message}\n{message.traceback}"
-            raise LauncherError(said.rstrip())
+        elif message.fatal or self._ready is None:
+            raise message.error
 
     # --- what goes to workers ---
 

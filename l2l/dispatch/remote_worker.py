@@ -9,7 +9,7 @@ from l2l.protocol.channel import Inbox, Outbox
 from l2l.protocol.handshake import Keys
 from l2l.protocol.messages import NOTHING, WHATEVER, Exited, Killed, Running
 from l2l.protocol.trials import Headers
-from l2l.values import Status, Trial
+from l2l.values import Trial
 
 
 class RemoteWorker(Worker):
@@ -43,7 +43,7 @@ class RemoteWorker(Worker):
         self._asked = False
         self._since = time.monotonic()
         self._at = -1
-        self.death: Exited | None = None
+        self.exited: Exited | None = None
         inbox, outbox = Inbox(descriptor, keys.to_leader), Outbox(descriptor, keys.to_client)
         super().__init__(slot, headers=headers, inbox=inbox, outbox=outbox, start=start)
 
@@ -55,22 +55,22 @@ class RemoteWorker(Worker):
     @property
     def killed(self) -> Killed | None:
         """Why its supervisor ended it, if it did."""
-        death = self.death
-        running = self.running if death is not None and death.status is not None else None
-        if death is None or death.status is None or running is None:
+        exited = self.exited
+        running = self.running if exited is not None and exited.status is not None else None
+        if exited is None or exited.status is None or running is None:
             return None
-        return Killed(running, Status(death.status), death.message, time.monotonic())
+        return Killed(running, exited.status, exited.message, time.monotonic())
 
     @property
     def peak_memory(self) -> int:
         """Bytes that it held at most; known after its end."""
-        return self.death.peak_memory if self.death else 0
+        return self.exited.peak_memory if self.exited else 0
 
     @property
     def running(self) -> Running | None:
         """What it was at when it ended, or what it must be at: the first of its trials, in the order sent."""
-        if self.death is not None and self.death.number != WHATEVER:
-            return self._last(self.death) if self.death.number != NOTHING else None
+        if self.exited is not None and self.exited.number != WHATEVER:
+            return self._last(self.exited) if self.exited.number != NOTHING else None
         first = next(iter(self.sent), None)
         if first is None or self.ready is None:
             return None
@@ -78,13 +78,13 @@ class RemoteWorker(Worker):
             self._at, self._since = first, time.monotonic()
         return Running(first, 1, self._since)
 
-    def _last(self, death: Exited) -> Running:
-        return Running(death.number, death.together, time.monotonic() - death.age)
+    def _last(self, exited: Exited) -> Running:
+        return Running(exited.number, exited.together, time.monotonic() - exited.age)
 
     @property
     def over(self) -> bool:
         """Whether its end was told, and all that it sent before is here."""
-        return self.death is not None and self.inbox.closed
+        return self.exited is not None and self.inbox.closed
 
     def recall(self) -> list[Trial]:
         """Ask for what it has not started; the answer comes through `returned`."""
@@ -100,15 +100,15 @@ class RemoteWorker(Worker):
 
     def end(self) -> int:
         """Its return code: it is over when this is asked."""
-        return self.death.code if self.death else 0
+        return self.exited.code if self.exited else 0
 
     def said(self) -> str:
         """The end of what it wrote since the trial that it began last."""
-        return self.death.said if self.death else ""
+        return self.exited.said if self.exited else ""
 
     def wrote(self) -> str:
         """What it wrote since it began, as the end of a message."""
-        return self.death.wrote if self.death else "its supervisor was lost"
+        return self.exited.wrote if self.exited else "its supervisor was lost"
 
     def close(self) -> None:
         """Close the channel."""

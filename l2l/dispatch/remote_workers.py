@@ -14,7 +14,7 @@ from l2l.dispatch.worker import Worker, Workers
 from l2l.errors import LauncherError
 from l2l.protocol.channel import Inbox, Outbox, pickled
 from l2l.protocol.handshake import Keys
-from l2l.protocol.messages import Exited, SupervisorConfig
+from l2l.protocol.messages import Exited, Kill, Recall, Stop, SupervisorConfig
 from l2l.protocol.trials import Headers
 
 _FAREWELL = 10.0
@@ -100,7 +100,9 @@ class RemoteWorkers(Workers):
             supervisor = _Supervisor(connection, keys, self._places, request_id)
             self._places += places
             self._supervisors[name] = supervisor
-            supervisor.outbox.send(pickled(SupervisorConfig(self.work.resources, self.work.logs, supervisor.first)))
+            limits = self.work.resources
+            config = SupervisorConfig(limits.timeout, limits.memory, limits.threads, self.work.logs, supervisor.first)
+            supervisor.outbox.send(pickled(config))
             self._selector.register(connection, selectors.EVENT_READ, lambda _: self._news(name))
             return
         supervisor = self._supervisors[name]
@@ -116,7 +118,7 @@ class RemoteWorkers(Workers):
             keys=keys,
             start=self.work.start,
             headers=self.headers,
-            ask=lambda before: supervisor.outbox.send(pickled(("recall", number, before))),
+            ask=lambda before: supervisor.outbox.send(pickled(Recall(number, before))),
             here=supervisor.here,
         )
         supervisor.workers[number] = worker
@@ -129,15 +131,15 @@ class RemoteWorkers(Workers):
         """Take what a supervisor tells."""
         supervisor = self._supervisors[name]
         supervisor.outbox.flush()
-        for kind, number, *rest in supervisor.inbox.read():
-            worker = supervisor.workers.get(number)
+        for message in supervisor.inbox.read():
+            worker = supervisor.workers.get(message.worker)
             if worker is None:
                 continue
             self._noted[worker] = None
-            if kind == "recalled":
-                worker.recalled(*rest)
-            elif kind == "died":
-                worker.death = rest[0]
+            if isinstance(message, Exited):
+                worker.exited = message
+            else:
+                worker.recalled(message.following, message.before)
         if supervisor.inbox.closed:
             self._lose(name)
 
@@ -161,9 +163,9 @@ class RemoteWorkers(Workers):
         """
         self._lost += workers
 
-    def ended(self, worker: RemoteWorker, death: Exited) -> None:
+    def ended(self, worker: RemoteWorker, exited: Exited) -> None:
         """Take note that a worker whose supervisor was cut off has ended by its own doing."""
-        worker.death = death
+        worker.exited = exited
         self._noted[worker] = None
 
     @property
@@ -226,7 +228,7 @@ class RemoteWorkers(Workers):
         worker.unreachable = True
         for supervisor in self._supervisors.values():
             for number in [number for number, one in supervisor.workers.items() if one is worker]:
-                supervisor.outbox.send(pickled(("end", number)))
+                supervisor.outbox.send(pickled(Kill(number)))
                 if not worker.here:
                     del supervisor.workers[number]
         if worker.here:
@@ -263,7 +265,7 @@ class RemoteWorkers(Workers):
     def stop(self, grace: float = 0.0) -> None:
         """Let the supervisors end their workers, wait until they have, and close all."""
         for supervisor in self._supervisors.values():
-            supervisor.outbox.send(pickled(("stop", grace)))
+            supervisor.outbox.send(pickled(Stop(grace)))
         deadline = time.monotonic() + grace + _FAREWELL
         while self._supervisors and time.monotonic() < deadline:
             for worker in self.wait(0.05)[0]:

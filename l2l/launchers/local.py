@@ -1,8 +1,8 @@
 """The local launcher: the cores of this machine, one persistent process a worker."""
 
-from l2l.dispatch.local_workers import LocalWorkers
 from l2l.dispatch.work import Work
 from l2l.errors import OptionError
+from l2l.launchers.local_workers import LocalWorkers
 from l2l.launchers.machine import check_workers, crowded, gpus_here, mpiexec, usable_cores
 from l2l.launchers.pooled import PooledLauncher
 from l2l.supervisor.environment import environment_of

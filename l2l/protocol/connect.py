@@ -7,7 +7,6 @@ is the one that the leader made, and what listens is a process of the same user.
 
 import contextlib
 import os
-import platform
 import socket
 import struct
 import time
@@ -51,7 +50,7 @@ class Link(NamedTuple):
 
 def machine() -> str:
     """This machine, with the place of its sockets: two containers on one may have no socket files in common."""
-    return f"{platform.node()} {boot()} {socket_place()}"
+    return f"{os.uname().nodename} {boot()} {socket_place()}"
 
 
 def unix_address(path: Path) -> str:
@@ -74,7 +73,7 @@ def introduced(addresses: Sequence[str], secret: bytes, about: Mapping[str, Any]
     Raises:
         LauncherError: It cannot be reached, or is another one; says what each address answered.
     """
-    me = {"host": platform.node(), "pid": os.getpid(), **about}
+    me = {"host": os.uname().nodename, "pid": os.getpid(), **about}
     begin, silence = time.monotonic(), _SILENCE
     while True:
         refused, again = [], False
@@ -93,7 +92,7 @@ def introduced(addresses: Sequence[str], secret: bytes, about: Mapping[str, Any]
             break
         silence = min(2 * silence, _LONGEST_SILENCE)
         time.sleep(_PAUSE)
-    raise LauncherError(f"{platform.node()}: the leader cannot be reached ({'; '.join(refused)})")
+    raise LauncherError(f"{os.uname().nodename}: the leader cannot be reached ({'; '.join(refused)})")
 
 
 def _tried(address: str, secret: bytes, about: dict[str, Any], silence: float) -> Link:

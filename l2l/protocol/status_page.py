@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import mmap
 import os
-import tempfile
 from typing import Self
 
 from l2l.protocol.messages import Running
@@ -38,6 +37,8 @@ class StatusPage:
         if hasattr(os, "memfd_create"):
             descriptor = os.memfd_create("l2l-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         else:
+            import tempfile
+
             with tempfile.TemporaryFile() as file:
                 descriptor = os.dup(file.fileno())
         os.ftruncate(descriptor, mmap.PAGESIZE)

@@ -7,9 +7,7 @@ same machine knows which processes are no more, and removes what these left.
 import contextlib
 import hashlib
 import os
-import platform
 import shutil
-import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -31,6 +29,8 @@ def folder(kind: str) -> Path:
         LauncherError: There is no place for temporary files.
     """
     try:
+        import tempfile
+
         place = Path(tempfile.gettempdir())
         _sweep(place)
         return Path(tempfile.mkdtemp(prefix=_prefix(kind), dir=place))
@@ -52,6 +52,8 @@ def socket_folder() -> Path | None:
 
     The usual place may be too far down for a socket (batch systems like such), or full, or read-only.
     """
+    import tempfile
+
     for place in _places():
         with contextlib.suppress(OSError):
             _sweep(place)
@@ -66,6 +68,8 @@ def socket_in(folder: Path) -> Path:
 
 def _places() -> Iterator[Path]:
     """Where sockets may be, the usual place first."""
+    import tempfile
+
     with contextlib.suppress(OSError):
         yield from filter(_fits, [Path(tempfile.gettempdir()).absolute()])
     user = os.environ.get("XDG_RUNTIME_DIR", "")
@@ -100,7 +104,7 @@ def identity(path: Path) -> str:
 @cache
 def boot() -> str:
     """This machine since it was started, in a short word; a container with a host name of its own has another."""
-    said = platform.node()
+    said = os.uname().nodename
     with contextlib.suppress(OSError):
         said += Path("/proc/sys/kernel/random/boot_id").read_text()
     return hashlib.blake2b(said.encode(), digest_size=4).hexdigest()

@@ -1,7 +1,6 @@
 """What can be said of a process that died."""
 
 import os
-import signal
 from pathlib import Path
 
 from l2l.files import open_new
@@ -12,18 +11,6 @@ _STACKS = ("Current thread 0x", "Thread 0x")
 _NOISE = ('  File "<frozen runpy>"', "Extension modules:")
 _OURS = tuple(f'"{Path(__file__).absolute().parents[1]}/{room}/' for room in ("worker", "protocol"))
 """How the places of our own frames begin, which tell a user nothing of the model."""
-
-
-def cause_of(code: int) -> str:
-    """How a process ended, from its return code (negative: a signal)."""
-    if code >= 0:
-        return f"its process ended with exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    hint = " (from outside: perhaps the system ran out of memory)" if name == "SIGKILL" else ""
-    return f"its process was killed by {name}{hint}"
 
 
 def log_size(log: Path) -> int:

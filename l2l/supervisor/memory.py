@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from l2l.supervisor.reaper import descendants
+from l2l.process_tree import descendants
 
 
 class Held(NamedTuple):

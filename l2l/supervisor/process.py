@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from l2l.files import open_log
+from l2l.process_tree import MARKER, descendants, end_all, end_descendants, end_known
 from l2l.protocol.handshake import Keys
 from l2l.protocol.messages import TRACE_SIGNAL, Killed, Running
 from l2l.protocol.peak_memory import peak_memory
 from l2l.protocol.status_page import StatusPage
 from l2l.supervisor.crash_report import log_size, shorten, tail
-from l2l.supervisor.reaper import MARKER, descendants, end_all, end_descendants, end_known
 
 _PROGRAM = str(Path(__file__).absolute().parents[1] / "worker" / "__main__.py")
 _UNKILLABLE = 5.0

@@ -9,19 +9,19 @@ import os
 import selectors
 import socket
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from l2l.errors import LauncherError
+from l2l.process_tree import end_all
 from l2l.protocol import temporary
 from l2l.protocol.channel import Inbox, Outbox, pickled
 from l2l.protocol.connect import Link, introduced
-from l2l.protocol.messages import NOTHING, Exited, SupervisorConfig
+from l2l.protocol.messages import NOTHING, Exited, Kill, Recall, Recalled, Stop, SupervisorConfig
 from l2l.supervisor.environment import environment_of
 from l2l.supervisor.process import WorkerProcess, wait_for_ends
-from l2l.supervisor.reaper import Reaper, end_all
+from l2l.supervisor.reaper import Reaper
 from l2l.supervisor.watchdog import Watchdog
 
 _PATIENCE = 3600.0
@@ -50,16 +50,17 @@ class _ConnectedProcess(WorkerProcess):
         with contextlib.suppress(OSError):
             self.connection.shutdown(how)
 
-    def death(self) -> Exited:
+    def exited(self) -> Exited:
         """End it; what is to be told of it."""
         code, killed = self.end(), self.killed
         running = killed.running if killed else self.running
         return Exited(
+            worker=self.number,
             code=code,
             number=running.number if running else NOTHING,
             together=running.together if running else 0,
             age=time.monotonic() - running.since if running else 0.0,
-            status=int(killed.status) if killed else None,
+            status=killed.status if killed else None,
             message=killed.message if killed else "",
             said=self.said(),
             wrote=self.wrote(),
@@ -89,7 +90,7 @@ class Supervisor:
         request_id: str = "",
         gpus: Sequence[str] | None = None,
     ) -> None:
-        self._name = uuid.uuid4().hex
+        self._name = os.urandom(16).hex()
         self._secret = secret
         self._places = places
         self._gpus = gpus
@@ -122,9 +123,9 @@ class Supervisor:
 
     def serve(self) -> bool:
         """Look after the workers until the leader says that it is over, or is gone; whether it said so."""
-        marker = uuid.uuid4().hex
+        marker = os.urandom(16).hex()
         reaper = Reaper(f"{marker}/")
-        watchdog = Watchdog(lambda: list(self._processes.values()), self._config.resources)
+        watchdog = Watchdog(lambda: list(self._processes.values()), self._config.timeout, self._config.memory)
         grace: float | None = None
         try:
             for place in range(self._places):
@@ -161,7 +162,7 @@ class Supervisor:
             link,
             self._logs / f"worker-{self._config.first + place}.log",
             marker=f"{marker}/{number}/",
-            environment=environment_of(self._config.resources.threads, self._gpus),
+            environment=environment_of(self._config.threads, self._gpus),
         )
         self._processes[place] = process
         reaper.watch(process.pid)
@@ -173,12 +174,13 @@ class Supervisor:
         while True:
             self._selector.select(0.05 if any(one.pidfd is None for one in self._processes.values()) else 1.0)
             for message in self._inbox.read():
-                if message[0] == "stop":
-                    return float(message[1])
-                if message[0] == "end":
-                    self._kill(message[1])
-                else:
-                    self._recall(*message[1:])
+                match message:
+                    case Stop(grace):
+                        return grace
+                    case Kill(worker):
+                        self._kill(worker)
+                    case Recall(worker, before):
+                        self._recall(worker, before)
             if self._inbox.closed:
                 return None
             for place, process in list(self._processes.items()):
@@ -197,17 +199,17 @@ class Supervisor:
         for process in self._processes.values():
             if process.number == number:
                 process.page.recall(before)
-                self._outbox.send(pickled(("recalled", number, process.page.following, before)))
+                self._outbox.send(pickled(Recalled(number, process.page.following, before)))
 
     def _bury(self, process: _ConnectedProcess, reaper: Reaper) -> None:
-        death = process.death()
+        exited = process.exited()
         process.cut(socket.SHUT_RDWR)
         if process.pidfd is not None:
             self._selector.unregister(process.pidfd)
         process.connection.close()
         process.close()
         reaper.forget(process.pid)
-        self._outbox.send(pickled(("died", process.number, death)))
+        self._outbox.send(pickled(exited))
 
     def _end(self, grace: float) -> None:
         processes = list(self._processes.values())

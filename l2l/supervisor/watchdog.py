@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from l2l.protocol.messages import Killed, Running
+from l2l.status import Status
 from l2l.supervisor.crash_report import shorten
 from l2l.supervisor.memory import proportional, resident
 from l2l.supervisor.process import WorkerProcess
-from l2l.values import Resources, Status
 
 _TICK = 0.05
 _LOGS = 1.0
@@ -25,13 +25,16 @@ class Watchdog:
 
     Args:
         processes: The workers' that there are now.
-        resources: The limits of a trial.
+        timeout: Seconds that a trial may take; None for no limit.
+        memory: Bytes that a trial may hold; None for no limit.
     """
 
-    def __init__(self, processes: Callable[[], Iterable[WorkerProcess]], resources: Resources) -> None:
+    def __init__(
+        self, processes: Callable[[], Iterable[WorkerProcess]], timeout: float | None, memory: int | None
+    ) -> None:
         self._processes = processes
-        self._timeout = resources.timeout
-        self._memory = resources.memory
+        self._timeout = timeout
+        self._memory = memory
         self._ended = threading.Event()
         self._logs_due = time.monotonic() + _LOGS
         self._stopped: deque[tuple[float, float]] = deque(maxlen=64)

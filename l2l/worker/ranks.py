@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from l2l.protocol.arrays import packed
 from l2l.protocol.channel import Inbox, Seal, pickled, write_message
 from l2l.protocol.connect import Link, introduced
-from l2l.protocol.messages import Ready, Refused, WorkerConfig
+from l2l.protocol.messages import Kill, Ready, Recall, Recalled, Refused, Stop, WorkerConfig
 from l2l.protocol.peak_memory import peak_memory
 from l2l.protocol.trials import BatchHeader
 from l2l.values import Failure, Status, Trial, trial_directory
@@ -235,12 +235,10 @@ class _Reporter:
         """Take what the leader says."""
         self._selector.select(seconds)
         for message in self._orders.read():
-            if isinstance(message, tuple) and message[0] == "stop":
+            if isinstance(message, Stop | Kill):  # killed: what this rank wrote was disturbed on its way
                 self._over = True
-            elif isinstance(message, tuple) and message[0] == "end":
-                self._over = True  # what we wrote was disturbed on its way
-            elif isinstance(message, tuple) and message[0] == "recall":
-                self._recall(*message[1:])
+            elif isinstance(message, Recall):
+                self._recall(message.worker, message.before)
         for message in self._inbox.read():
             if len(self._first) < 2:
                 self._first.append(message)
@@ -254,7 +252,7 @@ class _Reporter:
 
     def _recall(self, number: int, before: int) -> None:
         self._queue = deque(one for one in self._queue if one[0] >= before)
-        self._send(self._control, self._news, pickled(("recalled", number, self._next, before)))
+        self._send(self._control, self._news, pickled(Recalled(number, self._next, before)))
 
     def _evaluate(self, model: _Model, number: int, code: int, row: Any) -> None:
         self._next = number + 1

@@ -18,6 +18,7 @@ from typing import Any
 from l2l.copies import no_copies
 from l2l.errors import UserError
 from l2l.optimizee import Optimizee
+from l2l.process_tree import end_descendants, ended_children
 from l2l.protocol.arrays import packed
 from l2l.protocol.channel import Framing, Inbox, Seal, bare, pickled, write_all, write_message
 from l2l.protocol.handshake import Keys
@@ -26,7 +27,6 @@ from l2l.protocol.peak_memory import peak_memory
 from l2l.protocol.status_page import StatusPage
 from l2l.protocol.trials import BatchHeader, TrialRow
 from l2l.provenance import versions
-from l2l.supervisor.reaper import end_descendants, ended_children
 from l2l.values import Failure, Resources, Status, Trial
 from l2l.worker.alterations import Condition
 from l2l.worker.evaluate import Evaluator, Result, failure_of
@@ -126,9 +126,9 @@ def refusal_of(error: BaseException) -> Refused:
     with contextlib.suppress(Exception):  # whatever the model made of its stream
         traceback.print_exception(error)
     if isinstance(error, UserError):
-        return Refused(str(error), wrong=True)
+        return Refused.of(error)
     failure = failure_of(error)
-    return Refused(failure.message, failure.traceback)
+    return Refused("launcher", f"a worker cannot evaluate: {failure.message}", failure.traceback)
 
 
 def built(start: WorkerConfig) -> tuple[Optimizee, Ready | Refused]:
@@ -141,7 +141,7 @@ def _built(start: WorkerConfig) -> tuple[Optimizee, Ready | Refused]:
     optimizee = start.specification.build()
     changed = start.specification.differences(start.parts, optimizee)
     if changed:
-        return optimizee, Refused("the optimizee is another one here than in the leader", changed=tuple(changed))
+        return optimizee, Refused.changed(changed)
     optimizee.setup()
     space = optimizee.describe().to_dict()
     return optimizee, Ready(platform.node(), os.getpid(), optimizee.version(), space, loaded_versions())

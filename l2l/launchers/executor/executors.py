@@ -13,8 +13,9 @@ from typing import Any, Literal, get_args
 
 from l2l.errors import LauncherError, MissingPart, OptionError
 from l2l.launchers.machine import usable_cores
+from l2l.process_tree import MARKER
 from l2l.protocol import temporary
-from l2l.supervisor.reaper import MARKER, Reaper
+from l2l.supervisor.reaper import Reaper
 
 Name = Literal["dask", "ipyparallel", "mpi", "processes"]
 NAMES: tuple[Name, ...] = get_args(Name)

@@ -19,19 +19,18 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from l2l.dispatch.local_workers import LocalWorkers
 from l2l.dispatch.pool import Pool
 from l2l.dispatch.work import Work
 from l2l.dispatch.worker import Worker
-from l2l.errors import ChangedOptimizee, L2LError, LauncherError, OptionError, UserError
+from l2l.errors import LauncherError, OptionError
+from l2l.launchers.local_workers import LocalWorkers
+from l2l.process_tree import MARKER
 from l2l.protocol import temporary
 from l2l.protocol.connect import introduced, machine
-from l2l.protocol.messages import Ready
+from l2l.protocol.messages import Ready, Refused
 from l2l.protocol.trials import BatchHeader, TrialRow
 from l2l.supervisor.environment import environment_of, visible_gpus
-from l2l.supervisor.reaper import MARKER
 from l2l.values import Evaluation
 
 _LOOK = 0.1
@@ -40,8 +39,7 @@ _PATIENCE = 60.0
 _IDLE = 30.0
 """Seconds without a task after which processes end that would not learn of the end of the run."""
 
-Kind = Literal["", "user", "changed", "launcher", "over"]
-"""Whether a task could not be carried out, and who is to know."""
+_OVER = Refused("launcher", "the run is over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +83,12 @@ class Answer:
     Args:
         ready: What the evaluating process says of the optimizee.
         evaluations: Of all trials, in any order.
-        refused: What kind of error kept it from being carried out.
-        message: Of that error.
+        refused: Why it could not be carried out; None where it was.
     """
 
     ready: Ready | None = None
     evaluations: Sequence[Evaluation] = ()
-    refused: Kind = ""
-    message: str = ""
+    refused: Refused | None = None
 
 
 def carry_out(task: Task) -> Answer:
@@ -146,7 +142,7 @@ class _RunState:
         answer: Future[Answer] = Future()
         with self._lock:
             if self.over.is_set():
-                return Answer(refused="over", message="the run is over")
+                return Answer(refused=_OVER)
             if self._free:
                 slot = self._free.pop()
             else:
@@ -228,13 +224,8 @@ class _Slot:
 
     def _refusal(self, error: BaseException) -> Answer:
         if self._state.over.is_set():
-            return Answer(refused="over", message="the run is over")
-        if isinstance(error, ChangedOptimizee):
-            return Answer(refused="changed", message=str(error))
-        if isinstance(error, UserError):
-            return Answer(refused="user", message=str(error))
-        text = str(error) if isinstance(error, L2LError) else f"{type(error).__name__}: {error}"
-        return Answer(refused="launcher", message=text)
+            return Answer(refused=_OVER)
+        return Answer(refused=Refused.of(error))
 
     def _new_pool(self) -> Pool:
         work = self._work

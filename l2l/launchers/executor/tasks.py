@@ -11,10 +11,11 @@ from l2l.dispatch.dispatcher import Dispatcher, Key, key
 from l2l.dispatch.lifeline import Lifeline
 from l2l.dispatch.sizing import Sizing
 from l2l.dispatch.work import Work
-from l2l.errors import ChangedOptimizee, LauncherError, UserError
+from l2l.errors import LauncherError
 from l2l.launchers.executor.executors import ExecutorHandle, drop
 from l2l.launchers.executor.task import Answer, Run, Task, carry_out
 from l2l.protocol.connect import machine
+from l2l.protocol.messages import Refused
 from l2l.protocol.trials import Headers, row_of
 from l2l.values import Evaluation, Failure, Status, Trial
 
@@ -148,7 +149,7 @@ class TaskDispatcher(Dispatcher):
             return
         answer = future.result(0)
         if answer.refused:
-            self._refused(batch, answer)
+            self._refused(batch, answer.refused)
             return
         self._ready = self._ready or answer.ready
         self._troubles = self._breaks = 0
@@ -160,15 +161,11 @@ class TaskDispatcher(Dispatcher):
 
     # --- trouble ---
 
-    def _refused(self, batch: Sequence[Trial | None], answer: Answer) -> None:
+    def _refused(self, batch: Sequence[Trial | None], refused: Refused) -> None:
         """A worker says why it cannot evaluate: fatal where the user can change it, or where none ever could."""
-        if answer.refused == "changed":
-            raise ChangedOptimizee(answer.message)
-        if answer.refused == "user":
-            raise UserError(answer.message)
-        if self._ready is None:
-            raise LauncherError(answer.message)
-        self._trouble(batch, LauncherError(answer.message))
+        if refused.fatal or self._ready is None:
+            raise refused.error
+        self._trouble(batch, refused.error)
 
     def _trouble(self, batch: Sequence[Trial | None], error: BaseException) -> None:
         """Something of the executor's went wrong: the trials of the batch are lost, and run again.

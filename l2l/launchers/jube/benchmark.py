@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from l2l.errors import ChangedOptimizee, LauncherError, UserError
+from l2l.errors import LauncherError
 from l2l.launchers.jube.command import Jube, Queue
 from l2l.launchers.jube.files import RUNS, STEP, Layout
 from l2l.launchers.jube.json_form import evaluation_from_plain
 from l2l.launchers.jube.work_package import entries, results_of
+from l2l.protocol.messages import Refused
 from l2l.supervisor.crash_report import log_size, tail
 from l2l.values import Evaluation, Failure, Status, Trial
 
-_FATAL = {"changed": ChangedOptimizee, "user": UserError}
 _FAREWELL = 10.0
 
 
@@ -33,7 +33,7 @@ class _Package:
         job: The name of its batch job.
         read: How far the file was read.
         begun: Host and process of what runs it.
-        refusal: Why its processes cannot evaluate; "" where nothing of that kind was said.
+        refused: Why its processes cannot evaluate; None where they can, as far as is known.
         over: Whether it has come to its end, or to nothing.
     """
 
@@ -43,7 +43,7 @@ class _Package:
     job: str
     read: int = 0
     begun: tuple[str, int] | None = None
-    refusal: str = ""
+    refused: Refused | None = None
     over: bool = False
 
     def news(self) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ class Benchmark:
     jube: Jube
     queue: Queue | None
     batches: Sequence[Sequence[Trial]]
-    hello: dict[str, Any] | None = None
+    ready: dict[str, Any] | None = None
     _packages: list[_Package] = field(default_factory=list)
     _process: subprocess.Popen[bytes] | None = None
     _log_start: int = 0
@@ -154,9 +154,10 @@ class Benchmark:
         came = [one for package in self._packages if not package.over for one in self._read(package)]
         if ended:
             self._check_refused()
-        if all(one.refusal for one in self._packages):
-            raise LauncherError(self._packages[0].refusal)
-        for package, by_absence in [*suspects, *((one, False) for one in self._packages if one.refusal)]:
+        refusals = [one.refused for one in self._packages if one.refused]
+        if refusals and len(refusals) == len(self._packages):
+            raise refusals[0].error
+        for package, by_absence in [*suspects, *((one, False) for one in self._packages if one.refused)]:
             if not package.over and not (by_absence and package.begun):
                 package.over = True
                 came += [self._lost(package, trial) for trial in package.missing.values()]
@@ -174,20 +175,20 @@ class Benchmark:
                     came.append(one)
             elif "begun" in said:
                 package.begun = (said["begun"]["host"], said["begun"]["pid"])
-            elif "hello" in said:
-                self.hello = said["hello"]
-            elif "refusal" in said:
-                kind, message = said["refusal"]["kind"], said["refusal"]["message"]
-                if kind in _FATAL:
-                    raise _FATAL[kind](message)
-                package.refusal = message
+            elif "ready" in said:
+                self.ready = said["ready"]
+            elif "refused" in said:
+                refused = Refused(**said["refused"])
+                if refused.fatal:
+                    raise refused.error
+                package.refused = refused
             elif "done" in said:
                 package.over = True
         return came
 
     def _lost(self, package: _Package, trial: Trial) -> Evaluation:
         nothing = (float("nan"),) * self.layout.terms.objectives
-        what = f"gave up: {package.refusal}" if package.refusal else "vanished before this trial had ended"
+        what = f"gave up: {package.refused.message}" if package.refused else "vanished before this trial had ended"
         message = f"work package {package.number} of {self.folder} {what}"
         failure = Failure(message, self._wrote(package.number))
         return Evaluation(*trial.id, trial.attempt, Status.LOST, nothing, started=time.time(), host="", failure=failure)

@@ -48,8 +48,8 @@ class EarlierBenchmarks:
             trials = {(*one.id, one.attempt): one for one in read_package(package, terms.each)}
             version = ""
             for said in entries(file.read_bytes().splitlines()):
-                if "hello" in said:
-                    version = said["hello"]["version"]
+                if "ready" in said:
+                    version = said["ready"]["version"]
                 elif "evaluation" in said:
                     one = evaluation_from_plain(said["evaluation"])
                     self._known[_key(trials[*one.id, one.attempt])] = (version, one)

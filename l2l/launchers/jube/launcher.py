@@ -19,11 +19,12 @@ from l2l.launchers.jube.files import Layout, script_of
 from l2l.launchers.jube.work_package import PackageSpec
 from l2l.launchers.machine import crowded, usable_cores
 from l2l.optimizee import Optimizee
+from l2l.process_tree import MARKER, end_all
 from l2l.protocol import temporary
 from l2l.quantities import duration
 from l2l.space import ParameterSpace
 from l2l.supervisor.environment import environment_of
-from l2l.supervisor.reaper import MARKER, Reaper, end_all
+from l2l.supervisor.reaper import Reaper
 from l2l.values import Evaluation, Resources, Trial
 
 _JOBS = 16
@@ -188,15 +189,15 @@ class JubeLauncher(Launcher):
         shutil.rmtree(folder, ignore_errors=True)
         asked = self._benchmark(folder, [[]])
         asked.look()
-        while asked.hello is None and asked.missing:
+        while asked.ready is None and asked.missing:
             time.sleep(_pause(asked.age))
             asked.look()
-        if asked.hello is None:
+        if asked.ready is None:
             raise LauncherError(f"{folder}: its work package vanished before it said anything of the optimizee")
         self._conclude(asked)
-        self._past.version = str(asked.hello["version"])
-        space = ParameterSpace.from_dict(asked.hello["space"])
-        return Description(str(asked.hello["version"]), space, asked.hello["versions"])
+        self._past.version = str(asked.ready["version"])
+        space = ParameterSpace.from_dict(asked.ready["space"])
+        return Description(str(asked.ready["version"]), space, asked.ready["versions"])
 
     def submit(self, trials: Sequence[Trial]) -> None:
         """Take trials, which run together when no benchmark runs."""

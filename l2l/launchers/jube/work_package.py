@@ -24,19 +24,19 @@ try:
 except ImportError:  # run from a source tree that is on nobody's path
     sys.path.append(str(Path(__file__).absolute().parents[3]))
 
-from l2l.dispatch.local_workers import LocalWorkers
 from l2l.dispatch.pool import Pool
 from l2l.dispatch.work import Work
 from l2l.display.output import complain
-from l2l.errors import ChangedOptimizee, L2LError, OptionError, UserError
+from l2l.errors import L2LError, OptionError
 from l2l.launchers.jube.json_form import evaluation_from_plain, evaluation_to_plain, trial_from_plain, trial_to_plain
+from l2l.launchers.local_workers import LocalWorkers
 from l2l.optimizee import Optimizee
 from l2l.plugin import Reference
+from l2l.process_tree import MARKER
 from l2l.protocol.channel import pickled
-from l2l.protocol.messages import WorkerConfig
+from l2l.protocol.messages import Refused, WorkerConfig
 from l2l.provenance import Specification, fingerprint, specification
 from l2l.supervisor.environment import environment_of, visible_gpus
-from l2l.supervisor.reaper import MARKER
 from l2l.values import Evaluation, Resources, Status, Trial
 
 _AFTERMATH = 0.2
@@ -183,7 +183,7 @@ def main(arguments: Sequence[str]) -> int:
             _run(terms, trials, Path(terms.logs) / f"jube-{file.stem}", report)
         except L2LError as error:
             complain(f"l2l: {error}")
-            report.note({"refusal": {"kind": _kind(error), "message": str(error)}})
+            report.note({"refused": Refused.of(error)._asdict()})
             return 1
         report.note({"done": True})
     return 0
@@ -192,10 +192,6 @@ def main(arguments: Sequence[str]) -> int:
 def _leave(number: int, frame: FrameType | None) -> None:
     """End as the batch system wants; what is finished is in the file, what is not runs elsewhere."""
     sys.exit(128 + number)
-
-
-def _kind(error: L2LError) -> str:
-    return "changed" if isinstance(error, ChangedOptimizee) else "user" if isinstance(error, UserError) else "launcher"
 
 
 def _run(terms: PackageSpec, trials: Sequence[Trial], logs: Path, report: "_Report") -> None:
@@ -207,7 +203,7 @@ def _run(terms: PackageSpec, trials: Sequence[Trial], logs: Path, report: "_Repo
     try:
         pool.submit(trials)
         ready = pool.ready()
-        report.note({"hello": {"version": ready.version, "space": ready.space, "versions": ready.versions}})
+        report.note({"ready": {"version": ready.version, "space": ready.space, "versions": ready.versions}})
         left = len(trials)
         while left:
             came = pool.collect()

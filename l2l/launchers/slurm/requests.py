@@ -13,8 +13,9 @@ from pathlib import Path
 from l2l.batch import slurm
 from l2l.errors import LauncherError
 from l2l.files import open_log
-from l2l.launchers.slurm.task import PROGRAM
+from l2l.launchers.slurm import rank
 from l2l.protocol.messages import LeaderAddress
+from l2l.supervisor import __main__ as supervisor
 from l2l.supervisor.crash_report import log_size, tail
 from l2l.values import Resources
 
@@ -120,6 +121,7 @@ class Step(Request):
         label: str,
     ) -> None:
         super().__init__(name, places, log)
+        self._ranks = resources.ranks
         self._label = label
         self._killed = math.inf
         self._nodes = nodes
@@ -132,7 +134,12 @@ class Step(Request):
 
     def ask(self, call: LeaderAddress) -> None:
         """Start srun, and tell the tasks through it where we are."""
-        command = [slurm.program("srun"), *self._options, f"--job-name={self._listed}", *task_command(self.request_id)]
+        command = [
+            slurm.program("srun"),
+            *self._options,
+            f"--job-name={self._listed}",
+            *task_command(self.request_id, self._ranks),
+        ]
         self._killed = math.inf
         with open_log(self.log) as log:
             self._process = subprocess.Popen(
@@ -188,9 +195,16 @@ def step_options(tasks: int, resources: Resources, options: Sequence[str]) -> li
     return [*each, *gpus, *alone, "--kill-on-bad-exit=1", *options]
 
 
-def task_command(request_id: str, file: Path | None = None) -> list[str]:
-    """The command of a task."""
-    return [sys.executable, "-P", PROGRAM, request_id, *([str(file)] if file else [])]
+def task_command(request_id: str, ranks: int, file: Path | None = None) -> list[str]:
+    """The command of a task: a supervisor, or one of the ranks that simulate a trial together.
+
+    Args:
+        request_id: By which the leader knows who has come.
+        ranks: Of each trial.
+        file: With the leader's address; None for standard input.
+    """
+    program = supervisor.PROGRAM if ranks == 1 else rank.PROGRAM
+    return [sys.executable, "-P", program, request_id, *([str(file)] if file else [])]
 
 
 class Job(Request):
@@ -226,6 +240,7 @@ class Job(Request):
         """In the queue; "" before it was given."""
         self._code: int | None = None
         self._call = call
+        self._ranks = resources.ranks
         self._step = step_options(tasks, resources, step)
         gpus = [f"--gpus-per-task={resources.gpus}"] if resources.gpus else []
         wanted = [f"--ntasks={tasks}", f"--cpus-per-task={resources.threads}", *gpus]
@@ -240,7 +255,7 @@ class Job(Request):
 
     def ask(self, call: LeaderAddress) -> None:
         """Submit the job."""
-        command = shlex.join(["srun", *self._step, *task_command(self.request_id, self._call)])
+        command = shlex.join(["srun", *self._step, *task_command(self.request_id, self._ranks, self._call)])
         log = "" if slurm.output_pattern(str(self.log)) else f"exec >>{shlex.quote(str(self.log))} 2>&1\n"
         script = f"#!/bin/sh\n{log}{slurm.shell_to_forget_wishes()}\nexec {command}\n"
         said = slurm.ask("sbatch", "--parsable", *self._options, given=script)

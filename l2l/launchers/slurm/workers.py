@@ -9,8 +9,7 @@ from l2l.dispatch.remote_workers import RemoteWorkers
 from l2l.dispatch.work import Work
 from l2l.errors import LauncherError
 from l2l.launchers.slurm.requests import Job, Request, look_after
-from l2l.protocol.messages import WHATEVER, Exited, LeaderAddress
-from l2l.supervisor.crash_report import cause_of
+from l2l.protocol.messages import WHATEVER, Exited, LeaderAddress, cause_of
 from l2l.values import Status
 
 _LOOK = 0.25
@@ -155,11 +154,12 @@ class SlurmWorkers(RemoteWorkers):
     def _death(self, request: Request, code: int) -> Exited:
         said = request.said()
         return Exited(
+            worker=-1,  # none of a supervisor's: it is ranks that simulate themselves
             code=code,
             number=WHATEVER,
             together=1,
             age=0.0,
-            status=int(Status.TIMEOUT) if request.condemned else None,
+            status=Status.TIMEOUT if request.condemned else None,
             message=request.condemned,
             said=said,
             wrote=f"it wrote (all of it in {request.log}):\n{said}" if said else "it wrote nothing",

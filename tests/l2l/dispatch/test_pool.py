@@ -12,7 +12,7 @@ from l2l.dispatch.remote_workers import RemoteWorkers
 from l2l.dispatch.work import Work
 from l2l.protocol.channel import Inbox, Outbox, pickled
 from l2l.protocol.connect import introduced
-from l2l.protocol.messages import Ready
+from l2l.protocol.messages import Ready, Recall, Recalled
 from l2l.testing.launchers import trials_of
 from l2l.testing.misbehaving import Misbehaving
 from l2l.values import Resources
@@ -31,7 +31,7 @@ class Channel:
 
     def rows(self) -> list[int]:
         """Numbers of the trials that came."""
-        batches = [message for message in self.inbox.drain() if isinstance(message, tuple) and len(message) == 3]
+        batches = [message for message in self.inbox.drain() if type(message) is tuple and len(message) == 3]
         return [first + place for first, _, rows in batches for place in range(len(rows or ()))]
 
 
@@ -94,7 +94,7 @@ def test_trials_that_all_came_back_late_are_sent_again(pool: Pool, supervisor: l
     pool.collect(0.3)
     sent = [worker.rows() for worker in workers]
     assert all(len(numbers) >= 3 for numbers in sent)
-    recalls = {message[1]: message[2] for message in orders.inbox.drain() if isinstance(message, tuple)}
+    recalls = {one.worker: one.before for one in orders.inbox.drain() if isinstance(one, Recall)}
     assert recalls == {place: numbers[-1] + 1 for place, numbers in enumerate(sent)}  # both seem slow
     for worker, numbers in zip(workers, sent, strict=True):
         worker.send(*result(numbers[0]))
@@ -103,5 +103,5 @@ def test_trials_that_all_came_back_late_are_sent_again(pool: Pool, supervisor: l
         back += len(pool.collect(1.0))
     assert not pool.collect(0.3)  # the second trial seems slow as well
     for place, numbers in enumerate(sent):
-        orders.send("recalled", place, numbers[1], recalls[place])  # and has not even started
+        orders.outbox.send(pickled(Recalled(place, numbers[1], recalls[place])))  # and has not even started
     assert finished(pool, workers, 98) == 98

@@ -11,10 +11,13 @@ from l2l.dispatch.work import Work
 from l2l.launchers.executor import task
 from l2l.launchers.executor.task import Answer, Run, Task, carry_out
 from l2l.protocol.connect import machine, unix_address
+from l2l.protocol.messages import Refused
 from l2l.protocol.trials import row_of
 from l2l.testing.launchers import is_gone, trials_of
 from l2l.testing.misbehaving import Misbehaving
 from l2l.values import Resources, Status
+
+OVER = Answer(refused=Refused("launcher", "the run is over"))
 
 
 def run_of(folder, place, addresses=(), secret=b"", gpus=0):
@@ -48,13 +51,13 @@ def test_a_process_that_comes_after_an_idle_one_was_ended_has_its_gpu(tmp_path, 
     run = run_of(tmp_path, "another machine", gpus=1)
     for _ in range(2):
         said = carry_out(task_of(run, ["well"]))
-        assert not said.refused, said.message
+        assert not said.refused, said.refused
         os.waitid(os.P_PID, said.evaluations[0].process, os.WEXITED | os.WNOWAIT)
 
 
 def test_a_run_whose_leader_is_gone_gets_nothing_done(tmp_path):
     run = run_of(tmp_path, machine(), [unix_address(tmp_path / "leader")])
-    assert carry_out(task_of(run, ["well"])) == Answer(refused="over", message="the run is over")
+    assert carry_out(task_of(run, ["well"])) == OVER
 
 
 def test_what_runs_is_given_up_when_the_run_is_over(tmp_path):
@@ -66,9 +69,9 @@ def test_what_runs_is_given_up_when_the_run_is_over(tmp_path):
         process = carry_out(task_of(run, [])).ready.pid
         answer = pool.submit(carry_out, task_of(run, ["hangs"]))
         lifeline.let_go(30.0)
-        assert answer.result(30.0).refused == "over"
+        assert answer.result(30.0) == OVER
     assert is_gone(process)
-    assert carry_out(task_of(run, ["well"])).refused == "over"
+    assert carry_out(task_of(run, ["well"])) == OVER
 
 
 def test_a_connection_that_broke_is_made_anew_while_the_leader_goes_on(tmp_path):

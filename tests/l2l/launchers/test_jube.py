@@ -207,7 +207,7 @@ def test_a_package_that_cannot_set_up_the_model_costs_its_own_trials(tmp_path: P
         launcher.submit([*trials.values()])
         found = collected(launcher, 2)
         (lost,) = [one for one in found.values() if one.status == Status.LOST]
-        assert lost.failure and "gave up: worker 0 cannot evaluate: RuntimeError: no licence" in lost.failure.message
+        assert lost.failure and "gave up: a worker cannot evaluate: RuntimeError: no licence" in lost.failure.message
         launcher.submit([trials[lost.id]])
         found |= collected(launcher, 1)
     assert {one.status for one in found.values()} == {Status.OK}

@@ -75,8 +75,8 @@ def test_results_and_table_say_what_came_of_each_trial(tmp_path: Path) -> None:
     rows = [line.split() for line in (tmp_path / "table").read_text().splitlines()[1:]]
     assert {int(row[0]): row[3] for row in rows} == {index: one.status.name for index, one in found.items()}
     assert [float(text) for row in rows if row[0] == "0" for text in row[4:]] == list(found[0].fitness)
-    (hello,) = said(file, "hello")
-    assert hello["version"] == "misbehaving 1"
+    (ready,) = said(file, "ready")
+    assert ready["version"] == "misbehaving 1"
     assert said(file, "done") == [True]
 
 
@@ -97,8 +97,8 @@ def test_a_model_that_cannot_be_set_up_is_refused_with_what_it_said(tmp_path: Pa
         folder.mkdir()
         file = written(folder, "well", optimizee=BrokenSetup(how=how))
         assert started(file).wait(50) == 1
-        (refusal,) = said(file, "refusal")
-        assert refusal["kind"] == kind and "simulator" in refusal["message"]
+        (refused,) = said(file, "refused")
+        assert refused["kind"] == kind and "simulator" in refused["message"]
         assert said(file, "done") == []
 
 
@@ -109,8 +109,8 @@ def test_trials_at_once_share_the_gpus_of_their_job(tmp_path: Path) -> None:
     assert {fitness for _, fitness in seen} <= {1.0, 23.0} and len(seen) <= 2
     results_of(file).unlink()
     assert started(file, SLURM_CPUS_PER_TASK="4", CUDA_VISIBLE_DEVICES="0").wait(50) == 1
-    (refusal,) = said(file, "refusal")
-    assert refusal["kind"] == "user" and "resources.gpus: expected 2" in refusal["message"]
+    (refused,) = said(file, "refused")
+    assert refused["kind"] == "user" and "resources.gpus: expected 2" in refused["message"]
 
 
 def test_what_fails_because_the_job_is_ended_is_no_result(tmp_path: Path) -> None:

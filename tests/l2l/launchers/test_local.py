@@ -11,13 +11,13 @@ import numpy as np
 import psutil
 import pytest
 
+from l2l import process_tree
 from l2l.errors import ChangedOptimizee, LauncherError, OptionError
 from l2l.individual import Individual
 from l2l.launcher import Launcher
 from l2l.launchers.local import LocalLauncher
 from l2l.optimizee import Optimizee
 from l2l.space import ParameterSpace, Real
-from l2l.supervisor import reaper
 from l2l.testing.launchers import LauncherContract, collected, is_gone, trials_of
 from l2l.testing.misbehaving import BrokenSetup, Misbehaving, Vectorized
 from l2l.values import Resources, Status, Trial
@@ -386,7 +386,7 @@ def test_without_what_only_linux_has_it_works_too(tmp_path, monkeypatch):
     monkeypatch.setattr("l2l.supervisor.process._pidfd", lambda pid: None)
     monkeypatch.delattr(os, "waitid")
     monkeypatch.delattr(os, "memfd_create")
-    monkeypatch.setattr("l2l.supervisor.reaper.members", reaper._members_elsewhere)
+    monkeypatch.setattr("l2l.process_tree.members", process_tree._members_elsewhere)
     monkeypatch.setattr("l2l.supervisor.memory._linux_lists_children", lambda: False)
     behaviours = ["well", "segfault", "leaves", "hangs", "spawns", "hogs", *["well"] * 20]
     limits = Resources(timeout=2.0, memory="300 MB")

@@ -4,9 +4,11 @@ import sys
 
 import pytest
 
-from l2l.supervisor.crash_report import cause_of, shorten, tail
+from l2l.process_tree import MARKER, descendants, end_all, end_descendants, end_known, members
+from l2l.protocol.messages import cause_of
+from l2l.supervisor.crash_report import shorten, tail
 from l2l.supervisor.memory import proportional, resident
-from l2l.supervisor.reaper import MARKER, Reaper, descendants, end_all, end_descendants, end_known, members
+from l2l.supervisor.reaper import Reaper
 from l2l.testing.launchers import is_gone
 
 SLEEP = [sys.executable, "-S", "-c", "import time; print('up', flush=True); time.sleep(60)"]

@@ -5,13 +5,14 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 
-from l2l.dispatch.local_worker import LocalWorker
 from l2l.dispatch.work import Work
 from l2l.dispatch.worker import Worker, Workers
 from l2l.errors import LauncherError
+from l2l.launchers.local_worker import LocalWorker
+from l2l.process_tree import end_all
 from l2l.protocol.trials import Headers
 from l2l.supervisor.process import wait_for_ends
-from l2l.supervisor.reaper import Reaper, end_all
+from l2l.supervisor.reaper import Reaper
 from l2l.supervisor.watchdog import Watchdog
 
 _LOOK = 1.0
@@ -51,7 +52,9 @@ class LocalWorkers(Workers):
         except OSError as error:
             self.stop()
             raise LauncherError(f"workers cannot be started: {error}") from error
-        self._watchdog = Watchdog(lambda: [child.process for child in list(self.present)], work.resources)
+        self._watchdog = Watchdog(
+            lambda: [child.process for child in list(self.present)], work.resources.timeout, work.resources.memory
+        )
 
     def _spawn(self, slot: int) -> LocalWorker:
         marker = f"{self._marker}/{self._spawned}/"
