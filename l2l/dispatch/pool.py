@@ -158,7 +158,7 @@ class Pool(Dispatcher):
         host, pid = (worker.ready.host if worker.ready else ""), worker.pid
         condemned = worker.killed.running.number if worker.killed else _NEVER
         for message in messages:
-            if type(message) is not tuple:
+            if isinstance(message, Ready | Refused):  # these are tuples too, as all messages are
                 self._greet(worker, message)
                 host = worker.ready.host if worker.ready else ""
                 continue
