@@ -13,8 +13,9 @@ from l2l.optimizee import FunctionOptimizee, Optimizee
 from l2l.plugin import Plugin, Reference, declared, describe_options, to_plain
 from l2l.provenance.files import digest, digest_of_path
 from l2l.provenance.forms import NoForm
+from l2l.provenance.ledger import Part, Reached
 from l2l.provenance.modules import Place, files_of_package, found
-from l2l.provenance.reach import Part, Reached, Walk
+from l2l.provenance.reach import Walk
 from l2l.provenance.syntax import is_main_guard, meaning, read
 
 _MOST_LINES = 16

@@ -218,3 +218,20 @@ def files_of_package(place: Place) -> Iterator[tuple[str, Path]]:
             yield f"{folder.name}/{file.relative_to(folder).as_posix()}", file
     if not folders and place.file and Path(place.file).is_file():
         yield Path(place.file).name, Path(place.file)
+
+
+def place_of(thing: Any) -> Place:
+    """The module in which a function or class was defined."""
+    if isinstance(thing, types.FunctionType):
+        return Place.of_names(thing.__globals__)
+    module = str(getattr(thing, "__module__", "") or "")
+    if isinstance(thing, type):
+        for member in vars(thing).values():
+            inner = getattr(member, "__func__", getattr(member, "fget", member))
+            own = isinstance(inner, types.FunctionType) and inner.__module__ == module
+            if own and inner.__globals__.get("__name__") == module:
+                return Place.of_names(inner.__globals__)
+    loaded = sys.modules.get(module)
+    if loaded is None:
+        return Place({}, module, None)
+    return Place(vars(loaded), module, getattr(loaded, "__file__", None))

@@ -22,9 +22,10 @@ import numpy as np
 
 from l2l.optimizee import FunctionOptimizee, Optimizee
 from l2l.plugin import FILE_MODULE
+from l2l.provenance.callables import cells_of, last_name, texts_of
 from l2l.provenance.fingerprint import code_of
-from l2l.provenance.modules import STANDALONE, Place
-from l2l.provenance.reach import Walk, cells_of, last_name, texts_of
+from l2l.provenance.modules import STANDALONE, Place, place_of
+from l2l.provenance.reach import Walk
 from l2l.provenance.syntax import Text, meaning, read, uses_of
 from l2l.space import ParameterSpace
 
@@ -208,7 +209,7 @@ class _Writer:
         functions = [
             one for one in functions if isinstance(one, types.FunctionType) and one.__module__ == cls.__module__
         ]
-        place = self._walk.place_of(cls)
+        place = place_of(cls)
         for text in texts_of(place, cls):
             for one in reversed(text.definitions.get(cls.__qualname__, [])):
                 if isinstance(one.node, ast.ClassDef):
@@ -218,7 +219,7 @@ class _Writer:
     def _class_of(
         self, name: str, cls: type, text: Text, node: ast.ClassDef, functions: list[types.FunctionType]
     ) -> str:
-        names: dict[str, Any] = dict(self._walk.place_of(cls).names)
+        names: dict[str, Any] = dict(place_of(cls).names)
         cells: dict[str, Any] = {}
         for one in functions:
             if one.__code__.co_qualname not in text.definitions:
