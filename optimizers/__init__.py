@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from l2l.optimizers.islands import Islands
     from l2l.optimizers.latin_hypercube import LatinHypercube
     from l2l.optimizers.map_elites import MapElites
+    from l2l.optimizers.morris import Morris
     from l2l.optimizers.natural_evolution_strategies import NaturalEvolutionStrategies
     from l2l.optimizers.nsga2 import NSGA2
     from l2l.optimizers.nsga3 import NSGA3
     from l2l.optimizers.parallel_tempering import ParallelTempering
     from l2l.optimizers.points import Points
     from l2l.optimizers.random import RandomSearch
+    from l2l.optimizers.saltelli import Saltelli
     from l2l.optimizers.simulated_annealing import SimulatedAnnealing
     from l2l.optimizers.sobol import Sobol
     from l2l.optimizers.tpe import TPE
@@ -44,10 +46,12 @@ __all__ = [
     "Islands",
     "LatinHypercube",
     "MapElites",
+    "Morris",
     "NaturalEvolutionStrategies",
     "ParallelTempering",
     "Points",
     "RandomSearch",
+    "Saltelli",
     "SimulatedAnnealing",
     "Sobol",
 ]
@@ -66,12 +70,14 @@ _MODULES = {
     "Islands": "islands",
     "LatinHypercube": "latin_hypercube",
     "MapElites": "map_elites",
+    "Morris": "morris",
     "NSGA2": "nsga2",
     "NSGA3": "nsga3",
     "NaturalEvolutionStrategies": "natural_evolution_strategies",
     "ParallelTempering": "parallel_tempering",
     "Points": "points",
     "RandomSearch": "random",
+    "Saltelli": "saltelli",
     "SimulatedAnnealing": "simulated_annealing",
     "Sobol": "sobol",
     "TPE": "tpe",

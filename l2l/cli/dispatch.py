@@ -13,7 +13,7 @@ from l2l.errors import L2LError, UserError, storage_error
 
 COMMANDS = (
     *("run", "submit", "resume", "rerun"),
-    *("status", "watch", "show", "plot", "report", "compare", "export", "crate"),
+    *("status", "watch", "show", "plot", "report", "compare", "sensitivity", "export", "crate"),
     *("check", "repair", "list", "new"),
 )
 

@@ -68,6 +68,22 @@ def _said(unit: str, meaning: str) -> dict[str, Any]:
     return {"unit": unit, "meaning": meaning}
 
 
+def means_of_individuals(run: "Trajectory", name: str) -> Floats:
+    """(n,) an objective, or the mean of a scalar observable over the trials that succeeded; NaN where none did.
+
+    An individual that equals an earlier one has the value of that one.
+    """
+    individuals = run.individuals
+    if name in {one.name for one in run.objectives}:
+        return np.asarray(individuals[f"fitness/{name}"], dtype=np.float64)
+    table = aggregate(run, name, None, "mean")
+    numbers, same_as = np.asarray(individuals["number"]), np.asarray(individuals["same_as"])
+    own = np.where(same_as < 0, numbers, same_as)
+    order = np.argsort(table["number"])
+    places = order[np.searchsorted(table["number"], own, sorter=order)]
+    return np.asarray(table[f"{name}/mean"])[places]
+
+
 # --- what is wanted ------------------------------------------------------------------------------------------------
 
 

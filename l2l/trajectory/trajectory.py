@@ -418,6 +418,21 @@ class Trajectory:
 
         return aggregate(self, values, by, statistics)
 
+    def means(self, name: str) -> NDArray[np.float64]:
+        """(n,) of the individuals: an objective, or the mean of a scalar observable over the trials that succeeded.
+
+        NaN where no trial succeeded.
+
+        Args:
+            name: Of the objective or observable.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+        from l2l.trajectory.aggregates import means_of_individuals
+
+        return means_of_individuals(self, name)
+
     @property
     def plot(self) -> "Plot":
         """Figures of the run, one method per kind: `trajectory.plot.convergence()`.

@@ -119,12 +119,7 @@ class View:
     def _observed(self, name: str) -> Floats:
         """(n,) mean of a scalar observable over the trials that succeeded; equal individuals share their trials."""
         if name not in self._means:
-            table = self.trajectory.aggregate(name, statistics="mean")
-            numbers, same_as = np.asarray(self.individuals["number"]), np.asarray(self.individuals["same_as"])
-            own = np.where(same_as < 0, numbers, same_as)
-            order = np.argsort(table["number"])
-            places = order[np.searchsorted(table["number"], own, sorter=order)]
-            self._means[name] = np.asarray(table[f"{name}/mean"])[places]
+            self._means[name] = self.trajectory.means(name)
         return self._means[name]
 
     @cached_property
