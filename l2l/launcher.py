@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 from l2l.errors import OptionError
 from l2l.optimizee import Optimizee
@@ -27,6 +27,22 @@ class Description:
     version: str
     space: ParameterSpace
     versions: dict[str, str]
+
+
+class WorkerState(NamedTuple):
+    """A worker as its launcher sees it.
+
+    Args:
+        pid: Its process number on its machine; 0 as long as that is not known.
+        host: The name of its machine; "" as long as that is not known.
+        state: "starting" (it imports and sets up the optimizee), "idle", "running" (it has trials), or "ending".
+        since: When that began, as far as is known, in Unix seconds.
+    """
+
+    pid: int
+    host: str
+    state: Literal["starting", "idle", "running", "ending"]
+    since: float
 
 
 class Launcher(Plugin, ABC):
@@ -137,6 +153,11 @@ class Launcher(Plugin, ABC):
         Args:
             grace: Seconds that running trials get to end; what they give is lost all the same.
         """
+
+    @property
+    def workers(self) -> Sequence[WorkerState]:
+        """The workers that there are now, as far as it knows them; empty before `start` and after `stop`."""
+        return ()
 
     def hold(self) -> bool:
         """Start none of the trials that have not started, since they could not end in time; may be called again.

@@ -3,6 +3,9 @@
 import argparse
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +17,17 @@ from l2l.display.tables import ago, cell, print_table
 from l2l.errors import L2LError, NotFoundError
 
 if TYPE_CHECKING:
+    from l2l.launcher import WorkerState
     from l2l.trajectory import Trajectory
 
-_COLUMNS = ["run", "state", "generations", "individuals", "trials", "failed", "best", "last news", "why"]
+_COLUMNS = ["run", "state", "generations", "individuals", "trials", "failed", "best", "last news", "workers", "why"]
+
+_WORKER_COLUMNS = ["run", "host", "process", "state", "since"]
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", metavar="RUN", nargs="*", type=Path, help="folders of runs; all in runs/ unless given")
+    parser.add_argument("--workers", action="store_true", help="list the workers of running runs, too")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -35,8 +42,10 @@ def _run(arguments: argparse.Namespace) -> int:
             if len(folders) == 1:
                 raise
             unreadable += 1
-            rows.append([shown(folder), "unreadable", *([None] * 6), str(error)])
+            rows.append([shown(folder), "unreadable", *([None] * 7), str(error)])
     print_table(_COLUMNS, rows)
+    if arguments.workers:
+        _list_workers(folders)
     return 1 if unreadable else 0
 
 
@@ -77,8 +86,35 @@ def _row(folder: Path) -> list[Any]:
         failed,
         best,
         news,
+        _counted(workers_now(folder)),
         why,
     ]
+
+
+def workers_now(folder: Path) -> "list[WorkerState]":
+    """The workers of a run that a leader works on; empty for all others."""
+    from l2l.experiment.presence import workers_of
+    from l2l.lock import holder
+
+    return workers_of(folder) if holder(folder) is not None else []
+
+
+def _counted(workers: "Sequence[WorkerState]") -> str:
+    """How many workers are in which state ("3 running, 1 idle"), the busiest state first."""
+    counts = Counter(one.state for one in workers)
+    return ", ".join(f"{counts[state]} {state}" for state in ("running", "idle", "starting", "ending") if counts[state])
+
+
+def _list_workers(folders: "Sequence[Path]") -> None:
+    rows: list[list[Any]] = []
+    for folder in folders:
+        with suppress(L2LError):  # said above
+            run = run_folder(folder)
+            for one in workers_now(run):
+                seconds = time.time() - one.since
+                since: Any = ago(seconds) if is_terminal(sys.stdout) else round(seconds, 3)
+                rows.append([shown(run), one.host, one.pid or None, one.state, since])
+    print_table(_WORKER_COLUMNS, rows)
 
 
 def _state(trajectory: "Trajectory", folder: Path) -> tuple[str, str]:
@@ -115,7 +151,7 @@ COMMAND = Command(
     "status",
     "one line a run",
     "Show where runs stand: running, stopped, killed or finished; generations, individuals, trials, failures, the\n"
-    "best fitness, and how long ago something was written. From any node that sees the folders.",
+    "best fitness, how long ago something was written, and what workers are at. From any node that sees the folders.",
     "  l2l status                    # all runs in runs/\n  l2l status runs/brunel runs/bowl\n",
     _arguments,
     _run,

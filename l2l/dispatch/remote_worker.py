@@ -38,7 +38,6 @@ class RemoteWorker(Worker):
     ) -> None:
         self._ask = ask
         self.here = here
-        self.began = time.monotonic()
         self._recalled = 0
         self._asked = False
         self._since = time.monotonic()

@@ -80,6 +80,9 @@ class RemoteWorkers(Workers):
                 readable[what] = None
         readable |= self._noted
         self._noted = {}
+        now = time.monotonic()
+        for worker in readable:
+            worker.heard = now
         return list(readable), []
 
     def _someone_unready(self) -> bool:
@@ -121,6 +124,7 @@ class RemoteWorkers(Workers):
             ask=lambda before: supervisor.outbox.send(pickled(Recall(number, before))),
             here=supervisor.here,
         )
+        worker.host = str(said.get("host", ""))
         supervisor.workers[number] = worker
         self.present.append(worker)
         self._unready[worker] = None

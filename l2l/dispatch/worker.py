@@ -1,5 +1,6 @@
 """One evaluating process, as the pool that feeds it sees it: the trials that it has, and its channel."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -26,6 +27,10 @@ class Worker(ABC):
         self.inbox = inbox
         self.outbox = outbox
         self.ready: Ready | None = None
+        self.began = self.heard = time.monotonic()
+        """When it was started, or came; and when something came from it last, both on the monotonic clock."""
+        self.host = ""
+        """The name of its machine, as far as is known before it is ready."""
         self.sent: dict[int, Trial | None] = {}
         self.returned: list[Trial] = []
         """Trials that it gave back since they were last looked at, for the pool to take."""

@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +31,7 @@ from l2l.experiment.identity import check_same, resolved
 from l2l.experiment.interrupts import Interrupts
 from l2l.experiment.loops import generational, steady
 from l2l.experiment.plan import Plan
+from l2l.experiment.presence import Presence
 from l2l.experiment.progress import Heard, Progress, Watcher
 from l2l.experiment.recorder import Recorder
 from l2l.experiment.replay import Past, bury, load, replay
@@ -223,11 +224,12 @@ class _Session:
             self._check_version(plan, said, accept_changes)
             self._restore_journal()
             journal = stack.enter_context(Journal(self.folder / "journal"))
+            presence = stack.enter_context(closing(Presence(self.folder, launcher)))
             run = Run(
                 plan,
                 optimizer,
                 launcher,
-                Recorder(journal, Archive(self.folder), self.interrupts.held),
+                Recorder(journal, Archive(self.folder), self.interrupts.held, presence.keep_up),
                 elsewhere=self._elsewhere(plan),
                 interrupts=self.interrupts,
                 watcher=self.watcher,

@@ -1,7 +1,7 @@
 """Events go to the journal at once, and to the archive when there is time."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -33,11 +33,19 @@ class Recorder:
     Args:
         journal, archive: Of the run's folder.
         held: Entered while something is noted.
+        beside: Called when it keeps up, to write down what is no event.
     """
 
-    def __init__(self, journal: Journal, archive: Archive, held: AbstractContextManager[None] = _FREE) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        archive: Archive,
+        held: AbstractContextManager[None] = _FREE,
+        beside: Callable[[], None] | None = None,
+    ) -> None:
         self.journal = journal
         self.held = held
+        self._beside = beside
         self._archive = archive
         self._noted: list[tuple[str, Mapping[str, Any], Position]] = []
         self._sure = True
@@ -116,6 +124,8 @@ class Recorder:
             begin = time.monotonic()
             self.commit()
             self._commit_takes = time.monotonic() - begin
+        if self._beside is not None:
+            self._beside()
 
     def commit(self, force: bool = False) -> bool:
         """Commit what was noted to the archive, which is never ahead of the journal on the disk.

@@ -45,6 +45,7 @@ class LocalWorker(Worker):
             os.close(their_reading)
             os.close(their_writing)
         super().__init__(slot, headers=headers, inbox=Inbox(reading), outbox=Outbox(writing), start=start)
+        self.host = os.uname().nodename
         self._awaited: tuple[int, int] | None = None
 
     @property

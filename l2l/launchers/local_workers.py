@@ -89,6 +89,9 @@ class LocalWorkers(Workers):
             elif events & selectors.EVENT_WRITE:
                 child.outbox.flush()
                 self.listen(child)
+        now = time.monotonic()
+        for child in readable:
+            child.heard = now
         ended += self._spoilt
         self._spoilt = []
         ended += [

@@ -1,6 +1,7 @@
 """What launchers share that feed a pool of workers of their own."""
 
 import shutil
+import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 from l2l.dispatch.dispatcher import Dispatcher
 from l2l.dispatch.pool import Pool
 from l2l.dispatch.work import Work
-from l2l.dispatch.worker import Workers
+from l2l.dispatch.worker import Worker, Workers
 from l2l.errors import LauncherError
-from l2l.launcher import Description, Launcher
+from l2l.launcher import Description, Launcher, WorkerState
 from l2l.optimizee import Optimizee
 from l2l.protocol import temporary
 from l2l.quantities import duration
@@ -118,10 +119,30 @@ class PooledLauncher(DispatchingLauncher):
         OptionError: An option is out of range.
     """
 
+    _started: Workers | None = None
+
     @abstractmethod
     def start_workers(self, work: Work) -> Workers:
         """Start the workers; does not wait for them."""
 
     def start_dispatcher(self, work: Work) -> Pool:
         """Start the workers, and a pool that feeds them."""
-        return Pool(work, self.start_workers(work))
+        self._started = self.start_workers(work)
+        return Pool(work, self._started)
+
+    @property
+    def workers(self) -> list[WorkerState]:
+        """The workers that there are now."""
+        return [_state_of(one) for one in self._started.present] if self._pool and self._started else []
+
+
+def _state_of(worker: Worker) -> WorkerState:
+    to_unix = time.time() - time.monotonic()
+    host = worker.ready.host if worker.ready else worker.host
+    if worker.ready is None:
+        return WorkerState(worker.pid, host, "starting", worker.began + to_unix)
+    if worker.leaving or worker.unreachable or worker.killed is not None:
+        return WorkerState(worker.pid, host, "ending", worker.heard + to_unix)
+    if running := worker.running:
+        return WorkerState(worker.pid, host, "running", running.since + to_unix)
+    return WorkerState(worker.pid, host, "running" if worker.sent else "idle", worker.heard + to_unix)

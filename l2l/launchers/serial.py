@@ -1,5 +1,6 @@
 """The serial launcher: every trial in this process, for debuggers and notebooks."""
 
+import os
 import platform
 import time
 from collections import deque
@@ -7,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from l2l.errors import LauncherError
-from l2l.launcher import Description, Launcher
+from l2l.launcher import Description, Launcher, WorkerState
 from l2l.launchers.machine import mpiexec
 from l2l.optimizee import FunctionOptimizee, Optimizee
 from l2l.values import Evaluation, Resources, Trial
@@ -42,6 +44,7 @@ class SerialLauncher(Launcher):
         self._evaluator: Evaluator | None = None
         self._host = platform.node()
         self._threads = Threads()
+        self._since = 0.0  # when its state began, in Unix seconds
 
     def capacity(self, resources: Resources, *, programs: bool = False) -> int:
         """One."""
@@ -53,6 +56,7 @@ class SerialLauncher(Launcher):
         self._launch = tuple(mpiexec(resources.ranks)) if optimizee.programs and resources.ranks > 1 else ()
         self._resources = resources
         self._optimizee = _copy(optimizee)
+        self._since = time.time()
 
     def _ready(self) -> Evaluator:
         if self._optimizee is None:
@@ -67,6 +71,8 @@ class SerialLauncher(Launcher):
 
     def submit(self, trials: Sequence[Trial]) -> None:
         """Take trials; they run when collected."""
+        if not self._trials:
+            self._since = time.time()
         self._trials.extend(trials)
 
     def collect(self, timeout: float | None = None) -> list[Evaluation]:
@@ -108,6 +114,14 @@ class SerialLauncher(Launcher):
         """The trial with the launcher's resources."""
         same = trial.resources == self._resources and trial.launch == self._launch
         return trial if same else replace(trial, resources=self._resources, launch=self._launch)
+
+    @property
+    def workers(self) -> list[WorkerState]:
+        """This process."""
+        if self._optimizee is None:
+            return []
+        state: Literal["starting", "idle", "running"] = "running" if self._trials else "idle"
+        return [WorkerState(os.getpid(), self._host, state if self._evaluator else "starting", self._since)]
 
     def cancel(self, trials: Sequence[Trial]) -> None:
         """Forget these."""

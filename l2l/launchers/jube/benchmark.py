@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from l2l.errors import LauncherError
+from l2l.launcher import WorkerState
 from l2l.launchers.jube.command import Jube, Queue
 from l2l.launchers.jube.files import RUNS, STEP, Layout
 from l2l.launchers.jube.json_form import evaluation_from_plain
@@ -32,7 +33,7 @@ class _Package:
         missing: Trials of which nothing came.
         job: The name of its batch job.
         read: How far the file was read.
-        begun: Host and process of what runs it.
+        begun: The process that runs it; None before its first word.
         refused: Why its processes cannot evaluate; None where they can, as far as is known.
         over: Whether it has come to its end, or to nothing.
     """
@@ -42,7 +43,7 @@ class _Package:
     missing: dict[tuple[int, int], Trial]
     job: str
     read: int = 0
-    begun: tuple[str, int] | None = None
+    begun: WorkerState | None = None
     refused: Refused | None = None
     over: bool = False
 
@@ -61,12 +62,12 @@ class _Package:
     @property
     def dead(self) -> bool:
         """Whether its process was here and is no more."""
-        if self.begun is None or self.begun[0] != platform.node():
+        if self.begun is None or self.begun.host != platform.node():
             return False
         import psutil
 
         try:
-            return psutil.Process(self.begun[1]).status() == psutil.STATUS_ZOMBIE
+            return psutil.Process(self.begun.pid).status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return True
         except psutil.AccessDenied:
@@ -136,6 +137,11 @@ class Benchmark:
         """Whether trials are out that nobody cancelled."""
         return any(one.missing for one in self._packages)
 
+    @property
+    def workers(self) -> list[WorkerState]:
+        """The processes that run its work packages now."""
+        return [one.begun for one in self._packages if one.begun and not one.over]
+
     def forget(self, unwanted: set[tuple[int, int, int]]) -> None:
         """Drop what comes of these trials."""
         for one in self._packages:
@@ -174,7 +180,9 @@ class Benchmark:
                     del package.missing[one.id]
                     came.append(one)
             elif "begun" in said:
-                package.begun = (said["begun"]["host"], said["begun"]["pid"])
+                package.begun = WorkerState(
+                    said["begun"]["pid"], said["begun"]["host"], "running", said["begun"]["since"]
+                )
             elif "ready" in said:
                 self.ready = said["ready"]
             elif "refused" in said:

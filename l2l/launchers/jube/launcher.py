@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from l2l.batch.slurm import for_jobs
 from l2l.errors import LauncherError, OptionError
-from l2l.launcher import Description, Launcher
+from l2l.launcher import Description, Launcher, WorkerState
 from l2l.launchers.jube.benchmark import Benchmark
 from l2l.launchers.jube.command import Jube, Queue, check_jube, check_slurm
 from l2l.launchers.jube.earlier import EarlierBenchmarks
@@ -198,6 +198,11 @@ class JubeLauncher(Launcher):
         self._past.version = str(asked.ready["version"])
         space = ParameterSpace.from_dict(asked.ready["space"])
         return Description(str(asked.ready["version"]), space, asked.ready["versions"])
+
+    @property
+    def workers(self) -> list[WorkerState]:
+        """The work packages that run now, of which each may have workers of its own."""
+        return [] if self._current is None else self._current.workers
 
     def submit(self, trials: Sequence[Trial]) -> None:
         """Take trials, which run together when no benchmark runs."""

@@ -177,7 +177,7 @@ def main(arguments: Sequence[str]) -> int:
     file = Path(arguments[0]).absolute()
     terms = PackageSpec.read(file.parent)
     with _Report(results_of(file), Path(arguments[1]) if len(arguments) > 1 else None) as report:
-        report.note({"begun": {"host": platform.node(), "pid": os.getpid()}})
+        report.note({"begun": {"host": platform.node(), "pid": os.getpid(), "since": time.time()}})
         trials = [one for one in read_package(file, terms.each) if (*one.id, one.attempt) not in report.known]
         try:
             _run(terms, trials, Path(terms.logs) / f"jube-{file.stem}", report)

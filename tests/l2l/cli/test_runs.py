@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from l2l import Trajectory
 from l2l.cli import main
+from l2l.experiment.presence import workers_of
 from l2l.plugin import FILE_MODULE
 
 QUICK = """\
@@ -340,6 +342,26 @@ def test_a_signal_stops_cleanly_and_says_how_to_go_on(l2l: Run, number: signal.S
     assert separated(out)[0]["state"] == "stopped"
     code, out, _ = l2l("resume", "runs/slow", "--set", "stop.generations=12")
     assert code == 0 and "12 generations, 60 individuals, 60 trials" in out
+
+
+def test_status_shows_the_workers_of_a_live_run_and_none_of_a_killed_one(l2l: Run) -> None:
+    Path("slow.yaml").write_text(SLOW.replace("duration: 0.01", "duration: 30.0").replace("workers: 1", "workers: 2"))
+    process = subprocess.Popen([sys.executable, "-m", "l2l.cli", "run", "slow.yaml"])
+    try:
+        while [one.state for one in workers_of(Path("runs/slow"))] != ["running"] * 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+        _, out, _ = l2l("status", "runs/slow", "--workers")
+        run, workers = out.split("run\t")[1:]
+        assert separated(f"run\t{run}")[0]["workers"] == "2 running"
+        shown = separated(f"run\t{workers}")
+        assert [(one["host"], one["state"]) for one in shown] == [(os.uname().nodename, "running")] * 2
+        assert all(Path(f"/proc/{one['process']}").exists() for one in shown)
+    finally:
+        process.kill()
+        process.wait()
+    _, out, _ = l2l("status", "runs/slow")
+    assert separated(out)[0]["state"] == "killed" and separated(out)[0]["workers"] == ""
 
 
 def test_a_second_ctrl_c_leaves_a_run_that_goes_on(l2l: Run) -> None:

@@ -271,7 +271,7 @@ def test_nothing_is_lost_or_told_twice_when_workers_are_killed_at_random(tmp_pat
                 assert one.id not in found
                 found[one.id] = one
             if len(found) > due:
-                os.kill(rng.choice([child.pid for child in launcher._pool._workers.present]), signal.SIGKILL)
+                os.kill(rng.choice([one.pid for one in launcher.workers if one.pid]), signal.SIGKILL)
                 kills, due = kills + 1, due + 150
         crashed = [one for one in found.values() if one.status != Status.OK]
         assert kills >= 5 and len(crashed) <= kills
@@ -304,11 +304,27 @@ def test_the_longest_trials_of_a_generation_end_together(tmp_path):
     with LocalLauncher(workers=4) as launcher:
         launcher.start(models.Slow(), Resources(), tmp_path)
         launcher.describe()
-        turn_until(launcher, lambda: all(child.ready for child in launcher._pool._workers.present))
+        turn_until(launcher, lambda: all(one.state == "idle" for one in launcher.workers))
         begin = time.monotonic()
         launcher.submit(trials)
         collected(launcher, 8)
         assert time.monotonic() - begin < 0.35
+
+
+def test_a_launcher_shows_its_workers_and_what_they_are_at(tmp_path):
+    launcher = LocalLauncher(workers=2)
+    assert list(launcher.workers) == []
+    with launcher:
+        launcher.start(models.Slow(), Resources(), tmp_path)
+        assert {one.state for one in launcher.workers} == {"starting"}
+        turn_until(launcher, lambda: all(one.state == "idle" for one in launcher.workers))
+        assert {one.host for one in launcher.workers} == {os.uname().nodename}
+        begin = time.time()
+        launcher.submit(points(1000.0))
+        turn_until(launcher, lambda: any(one.state == "running" for one in launcher.workers))
+        (busy,) = [one for one in launcher.workers if one.state == "running"]
+        assert psutil.pid_exists(busy.pid) and begin - 1.0 < busy.since < time.time() + 1.0
+    assert list(launcher.workers) == []
 
 
 # --- ends ---
@@ -333,7 +349,7 @@ def test_idle_workers_tear_down_and_busy_ones_get_the_grace(tmp_path):
 def leader(body):
     """A leader of its own, which prints the numbers of its processes and goes on."""
     code = """
-        import sys, time
+        import psutil, sys, time
         from l2l.launchers.local import LocalLauncher
         from l2l.testing.launchers import trials_of
         from l2l.testing.misbehaving import Misbehaving
@@ -345,8 +361,9 @@ def leader(body):
             while len(pids) < 2:
                 pids += [pid for one in launcher.collect() for pid in (int(one.observables["pid"]), one.process)]
             launcher.submit(trials_of(["hangs", "hangs with the lock"], first=1))
-            pids += [child.pid for child in launcher._pool._workers.present]
-            pids += [launcher._pool._workers._reaper._process.pid]
+            pids += [one.pid for one in launcher.workers]
+            children = psutil.Process().children()
+            pids += [one.pid for one in children if any("reaper.py" in word for word in one.cmdline())]
             print(*pids, flush=True)
     """
     code = textwrap.dedent(code) + textwrap.indent(body, "    ")
