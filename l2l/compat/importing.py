@@ -123,7 +123,7 @@ def _import(
 
 
 def _is_known(below: str) -> bool:
-    return below in MODULES or _file_of(below) is not None
+    return below in MODULES or _file_of(below) is not None or _folder_of(below) is not None
 
 
 def _file_of(below: str) -> Path | None:
@@ -135,6 +135,14 @@ def _file_of(below: str) -> Path | None:
         if file.is_file():
             return file
     return None
+
+
+def _folder_of(below: str) -> Path | None:
+    """The folder of a package of theirs, with or without `__init__.py`; several of their optimizees have none."""
+    if _State.folder is None or not below:
+        return None
+    place = _State.folder.joinpath("l2l", *below.split("."))
+    return place if place.is_dir() else None
 
 
 _BUILT_IN: dict[str, Any] = {**vars(builtins), "__import__": _import}
@@ -229,7 +237,12 @@ class _TheirFinder(importlib.abc.MetaPathFinder):
             return ModuleSpec(name, _ShimLoader(), is_package=True)
         file = _file_of(below)
         if file is None:
-            return None
+            folder = _folder_of(below)
+            if folder is None:
+                return None
+            spec = ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = [str(folder)]
+            return spec
         folders = [str(file.parent)] if file.name == "__init__.py" else None
         loader = _MarkingLoader(SourceFileLoader(name, str(file)))
         return importlib.util.spec_from_file_location(name, file, loader=loader, submodule_search_locations=folders)

@@ -200,27 +200,39 @@ class _Description:
     # --- openMINDS -------------------------------------------------------------------------------------------------
 
     def openminds(self) -> dict[str, Any]:
-        """The run as a computation of openMINDS."""
+        """The run as an `Optimization` of openMINDS 4, with what its schema requires within it."""
         last = self._segments[-1]
         end, error = self._end(len(self._segments) - 1)
-        status = "running" if end is None else "completed" if error is None else "failed"
-        said: dict[str, Any] = {
-            "@context": {"@vocab": f"{_OPENMINDS}/props/"},
-            "@id": self._identifier("run"),
-            "@type": f"{_OPENMINDS}/types/Optimization",
-            "lookupLabel": f"The l2l run {self._name}",
-            "startTime": _time(self._segments[0]["started"]),
-            "startedBy": {"@type": f"{_OPENMINDS}/types/Person", "@id": self._agent.identifier},
-            "status": {"@id": f"{_OPENMINDS}/instances/actionStatusType/{status}"},
-            "input": [{"@id": "experiment.yaml"}],
-            "output": [{"@id": "trajectory.h5"}],
-            "environment": {
-                "@type": f"{_OPENMINDS}/types/Environment",
-                "name": last["host"],
-                "description": last["platform"],
-            },
-        }
-        return said | ({"endTime": _time(end)} if end is not None else {})
+        status = "active" if end is None else "completed" if error is None else "failed"
+        given, _, family = self._agent.name.rpartition(" ")
+        person = {"givenName": given or family} | ({"familyName": family} if given else {})
+        if self._agent.orcid:
+            person["digitalIdentifier"] = [self._minds("ORCID", self._agent.orcid, identifier=self._agent.orcid)]
+        agent = self._minds("Person", "#agent", **person)  # an ORCID names its entry, not the person
+        hardware = self._minds("HardwareSystem", "#hardware", name=last["cpu"] or last["host"])
+        said = self._minds(
+            "Optimization",
+            self._identifier("run"),
+            lookupLabel=f"The l2l run {self._name}",
+            startTime=_time(self._segments[0]["started"]),
+            startedBy=agent,
+            status={"@id": f"{_OPENMINDS}/instances/actionStatusType/{status}"},
+            input=[self._local_file("experiment.yaml", "The experiment, resolved")],
+            output=[self._local_file("trajectory.h5", "All trials of the run")],
+            environment=self._minds(
+                "Environment", "#environment", name=last["host"], description=last["platform"], hardware=hardware
+            ),
+        )
+        ended = {"endTime": _time(end)} if end is not None else {}
+        return {"@context": {"@vocab": f"{_OPENMINDS}/props/"}} | said | ended
+
+    @staticmethod
+    def _minds(kind: str, identifier: str, /, **properties: Any) -> dict[str, Any]:
+        """An entity of openMINDS."""
+        return {"@id": identifier, "@type": f"{_OPENMINDS}/types/{kind}", **properties}
+
+    def _local_file(self, place: str, description: str) -> dict[str, Any]:
+        return self._minds("LocalFile", place, name=place, path=place, contentDescription=description)
 
 
 def _time(seconds: float) -> str:

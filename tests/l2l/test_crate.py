@@ -20,6 +20,33 @@ def graph(folder: Path) -> dict[str, dict[str, Any]]:
     return {entity["@id"]: entity for entity in said["@graph"]}
 
 
+OPENMINDS = "https://openminds.om-i.org/"
+# Of openMINDS 4.0: type → properties that are required, and others that it has.
+REQUIRED = {
+    "Optimization": (
+        {"environment", "input", "output", "startTime"},
+        {"endTime", "lookupLabel", "startedBy", "status"},
+    ),
+    "Environment": ({"name", "hardware"}, {"description"}),
+    "HardwareSystem": ({"name"}, set()),
+    "LocalFile": ({"name", "path"}, {"contentDescription"}),
+    "Person": ({"givenName"}, {"familyName", "digitalIdentifier"}),
+    "ORCID": ({"identifier"}, set()),
+}
+
+
+def of_openminds(entity: dict[str, Any]) -> None:
+    """Assert that an entity and all within it have the properties of their types."""
+    names = {name for name in entity if not name.startswith("@")}
+    if names:
+        required, others = REQUIRED[entity["@type"].removeprefix(f"{OPENMINDS}types/")]
+        assert required <= names <= required | others
+    for value in entity.values():
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, dict) and "@id" in inner:
+                of_openminds(inner)
+
+
 def refs(value: Any) -> list[str]:
     return [one["@id"] for one in (value if isinstance(value, list) else [value])]
 
@@ -60,8 +87,14 @@ def test_a_crate_fulfils_each_must_of_its_profile(tmp_path: Path, shape: Shape) 
     assert refs(whole["actionStatus"]) == [f"{SCHEMA}{state}ActionStatus"]
     assert ROCrate(folder).root_dataset["name"] == root["name"], "it opens in rocrate"
     computation = json.loads((folder / "openminds.jsonld").read_text())
-    assert computation["@type"].startswith("https://openminds.om-i.org/types/")
-    assert computation["@id"] == whole["@id"]
+    assert computation["@context"] == {"@vocab": f"{OPENMINDS}props/"}
+    assert computation["@id"] == whole["@id"] and computation["@type"] == f"{OPENMINDS}types/Optimization"
+    state = "completed" if shape.finished else "failed"
+    assert computation["status"]["@id"] == f"{OPENMINDS}instances/actionStatusType/{state}"
+    of_openminds(computation)
+    assert computation["startedBy"]["givenName"] == "Ada"
+    for one in computation["input"] + computation["output"]:
+        assert (folder / one["path"]).is_file()
 
 
 def test_a_crate_is_written_only_where_nothing_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,12 @@ def test_a_copy_of_the_repository_gives_what_it_ships(tmp_path: Path) -> None:
     with upstream(tmp_path / "copy"):
         from l2l.optimizees.bowls import BowlOptimizee  # type: ignore[import-not-found]
     assert BowlOptimizee.__module__ == f"{names.ROOT}.optimizees.bowls.optimizee"
+    bare = shipped.parent / "holes"  # several of those that it ships have no __init__.py
+    bare.mkdir()
+    (bare / "optimizee.py").write_text(BOWL)
+    with upstream(tmp_path / "copy"):
+        from l2l.optimizees.holes.optimizee import BowlOptimizee as Hole  # type: ignore[import-not-found]
+    assert Hole.__module__ == f"{names.ROOT}.optimizees.holes.optimizee"
     with pytest.raises(NotFoundError, match="expected a copy of the repository"), upstream(tmp_path):
         pass
 
