@@ -205,7 +205,7 @@ class _Description:
         end, error = self._end(len(self._segments) - 1)
         status = "active" if end is None else "completed" if error is None else "failed"
         given, _, family = self._agent.name.rpartition(" ")
-        person = {"givenName": given or family} | ({"familyName": family} if given else {})
+        person: dict[str, Any] = {"givenName": given or family} | ({"familyName": family} if given else {})
         if self._agent.orcid:
             person["digitalIdentifier"] = [self._minds("ORCID", self._agent.orcid, identifier=self._agent.orcid)]
         agent = self._minds("Person", "#agent", **person)  # an ORCID names its entry, not the person
