@@ -5,13 +5,12 @@ import sys
 from importlib import import_module
 from typing import Literal, TextIO
 
+from l2l import mpi_variables
 from l2l.display.output import is_terminal
 
 Kind = Literal["terminal", "notebook", "lines"]
 
 _DUMB = ("", "dumb", "unknown")
-_RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MPI_LOCALRANKID")
-"""Set by starters of MPI ranks. Open MPI's gives each rank a pseudo-terminal, also where its output goes to a file."""
 
 
 def kind_of(stream: TextIO | None) -> Kind:
@@ -20,7 +19,8 @@ def kind_of(stream: TextIO | None) -> Kind:
         return "notebook"
     if not is_terminal(stream) or os.environ.get("TERM", "") in _DUMB:
         return "lines"
-    return "lines" if any(name in os.environ for name in _RANKS) else "terminal"
+    # Open MPI gives each rank a pseudo-terminal, also where its output goes to a file
+    return "lines" if any(name in os.environ for name in mpi_variables.RANK) else "terminal"
 
 
 def _is_of_notebook(stream: TextIO) -> bool:

@@ -1,9 +1,8 @@
 """The local launcher: the cores of this machine, one persistent process a worker."""
 
 from l2l.dispatch.work import Work
-from l2l.errors import OptionError
 from l2l.launchers.local_workers import LocalWorkers
-from l2l.launchers.machine import check_workers, crowded, gpus_here, mpiexec, usable_cores
+from l2l.launchers.machine import check_workers, crowded, gpu_shares, gpus_here, mpiexec, workers_here
 from l2l.launchers.pooled import PooledLauncher
 from l2l.supervisor.environment import environment_of
 from l2l.values import Resources
@@ -51,15 +50,10 @@ class LocalLauncher(PooledLauncher):
 
     def _environments(self, resources: Resources) -> list[dict[str, str]]:
         """The environment of each worker, which decides how many there are."""
-        workers = self._workers or max(1, usable_cores() // (resources.threads * resources.ranks))
+        workers = self._workers or workers_here(resources.threads, resources.ranks)
         if not resources.gpus:
             return [environment_of(resources.threads)] * workers
-        devices = gpus_here()
-        served = len(devices) // resources.gpus
-        if served < (self._workers or 1):
-            raise OptionError(
-                f"resources.gpus: {self._workers or 1} worker(s) with {resources.gpus} GPU(s) each need "
-                f"{resources.gpus * (self._workers or 1)}, got {len(devices)} on this machine"
-            )
-        shares = [devices[one * resources.gpus : (one + 1) * resources.gpus] for one in range(min(workers, served))]
-        return [environment_of(resources.threads, share) for share in shares]
+        shares = gpu_shares(
+            gpus_here(), resources.gpus, least=self._workers or 1, what="worker(s)", where="on this machine"
+        )
+        return [environment_of(resources.threads, share) for share in shares[:workers]]

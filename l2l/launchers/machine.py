@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from l2l.errors import MissingPart, OptionError
@@ -20,6 +20,16 @@ def usable_cores(root: Path = Path("/")) -> int:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, int(min([cores, *_quotas(root)])))
+
+
+def workers_here(threads: int, ranks: int = 1) -> int:
+    """Workers for which this machine has cores, at least 1.
+
+    Args:
+        threads: Threads of each rank.
+        ranks: Ranks of each trial.
+    """
+    return max(1, usable_cores() // (threads * ranks))
 
 
 def crowded(workers: int, resources: Resources) -> str:
@@ -94,6 +104,26 @@ def gpus_here() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [str(number) for number, _ in enumerate(line for line in listed.splitlines() if line.startswith("GPU "))]
+
+
+def gpu_shares(devices: Sequence[str], each: int, *, least: int, what: str, where: str) -> list[list[str]]:
+    """Equal shares of GPUs, as many as there are.
+
+    Args:
+        devices: The GPUs, as CUDA names them.
+        each: GPUs per share.
+        least: Shares that are needed.
+        what: Who gets them, for the message ("worker(s)").
+        where: Where the devices are, for the message ("on this machine").
+
+    Raises:
+        OptionError: There are fewer shares than are needed.
+    """
+    if least * each > len(devices):
+        raise OptionError(
+            f"resources.gpus: {least} {what} with {each} GPU(s) each need {least * each}, got {len(devices)} {where}"
+        )
+    return [list(devices[first : first + each]) for first in range(0, len(devices) - each + 1, each)]
 
 
 def mpiexec(ranks: int) -> list[str]:

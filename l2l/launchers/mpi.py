@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from l2l import mpi_variables
 from l2l.dispatch.remote_workers import RemoteWorkers
 from l2l.dispatch.work import Work
 from l2l.display.output import complain
 from l2l.errors import LauncherError, MissingPart, OptionError
-from l2l.launchers.machine import gpus_here
+from l2l.launchers.machine import gpu_shares, gpus_here
 from l2l.launchers.pooled import PooledLauncher
 from l2l.launchers.starter import watch_starter
 from l2l.protocol.connect import machine
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _CALL, _HOST, _GPUS = 4321, 4322, 4323
 _WHICH_GPUS = "gpus"
-_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
+_SIZES = (*mpi_variables.SIZE, "SLURM_STEP_NUM_TASKS")
 _LONGEST_NAP = 0.02
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 """Seconds until a rank that was cut off from the leader comes back to it, longer each time."""
@@ -161,13 +162,8 @@ def _shares(world: "Intracomm", working: range, each: int) -> dict[int, list[str
     shares: dict[int, list[str]] = {}
     for rank, (gpus, own) in seen.items():
         company = [rank] if own else [other for other in hosts if hosts[other] == hosts[rank]]
-        first = each * company.index(rank)
-        shares[rank] = gpus[first : first + each]
-        if each * len(company) > len(gpus):
-            raise OptionError(
-                f"resources.gpus: {len(company)} rank(s) with {each} GPU(s) each on {hosts[rank].split()[0]} need "
-                f"{each * len(company)} in CUDA_VISIBLE_DEVICES, got {len(gpus)}; start fewer ranks there"
-            )
+        where = f"in CUDA_VISIBLE_DEVICES on {hosts[rank].split()[0]}; start fewer ranks there"
+        shares[rank] = gpu_shares(gpus, each, least=len(company), what="rank(s)", where=where)[company.index(rank)]
     return shares
 
 

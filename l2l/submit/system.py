@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from l2l import mpi_variables
 from l2l.batch import slurm
 from l2l.errors import OptionError, RunFailed
 from l2l.submit.settings import SYSTEMS
@@ -20,7 +21,7 @@ Value = str | int | Path | tuple[str, ...] | None
 """Of a name in a template: lines with None are left out, lines with several are written several times."""
 
 _PATIENCE = 60.0
-_OF_JOBS = ("L2L_JOB_", "OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIEXEC_")
+_OF_JOBS = ("L2L_JOB_", *mpi_variables.OF_STARTERS)
 
 
 class System(ABC):

@@ -3,9 +3,7 @@
 import os
 from collections.abc import Sequence
 
-_MPI = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIR_CVAR", "MPIEXEC_")
-_RANK = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MPI_LOCALRANKID")
-"""Which of these a process has, there it is a rank; elsewhere they are the user's wishes for programs that use MPI."""
+from l2l import mpi_variables
 
 
 def visible_gpus() -> list[str] | None:
@@ -23,7 +21,9 @@ def environment_of(threads: int, devices: Sequence[str] | None = None) -> dict[s
         threads: Of each trial.
         devices: The GPUs that it may use; None where trials use none.
     """
-    hidden = _MPI if any(name in os.environ for name in _RANK) else ()
+    # outside of a rank they are the user's wishes for programs that use MPI, and stay
+    is_rank = any(name in os.environ for name in mpi_variables.RANK)
+    hidden = (*mpi_variables.OF_STARTERS, *mpi_variables.WISHES) if is_rank else ()
     changed = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "BLIS_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM"):
         changed[f"{name}_THREADS"] = str(threads)

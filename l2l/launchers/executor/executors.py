@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, get_args
 
+from l2l import mpi_variables
 from l2l.errors import LauncherError, MissingPart, OptionError
-from l2l.launchers.machine import usable_cores
+from l2l.launchers.machine import workers_here
 from l2l.process_tree import MARKER
 from l2l.protocol import temporary
 from l2l.supervisor.reaper import Reaper
 
 Name = Literal["dask", "ipyparallel", "mpi", "processes"]
 NAMES: tuple[Name, ...] = get_args(Name)
-_STARTED = frozenset({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"})
-"""What mpiexec sets, of Open MPI and of MPICH."""
 _LEAVE_INTERRUPTS = "import signal\nsignal.signal(signal.SIGINT, lambda *_: None)"
 """What workers of Dask do first, since Ctrl-C is the leader's; as text, which Dask takes for a module."""
 
@@ -44,7 +43,7 @@ class ExecutorOptions:
     @property
     def local(self) -> int:
         """Workers that are to be started on this machine."""
-        return self.workers or max(1, usable_cores() // self.threads)
+        return self.workers or workers_here(self.threads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +177,7 @@ def _mpi(wish: ExecutorOptions) -> ExecutorHandle:
         raise LauncherError(f"mpi4py finds no MPI library: {error}") from error
     shared = import_module("mpi4py.futures._core").SharedPool is not None
     # where mpiexec started one rank alone, MPI can start others
-    alone = MPI.COMM_WORLD.Get_size() == 1 and not _STARTED.isdisjoint(os.environ)
+    alone = MPI.COMM_WORLD.Get_size() == 1 and any(name in os.environ for name in mpi_variables.STARTED)
     if not shared and not alone:
         raise LauncherError(
             "mpi4py.futures needs ranks that serve it: mpiexec -n 5 python -m mpi4py.futures -m l2l.cli run FILE; "

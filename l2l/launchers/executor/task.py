@@ -23,8 +23,9 @@ from pathlib import Path
 from l2l.dispatch.pool import Pool
 from l2l.dispatch.work import Work
 from l2l.dispatch.worker import Worker
-from l2l.errors import LauncherError, OptionError
+from l2l.errors import LauncherError
 from l2l.launchers.local_workers import LocalWorkers
+from l2l.launchers.machine import gpu_shares
 from l2l.process_tree import MARKER
 from l2l.protocol import temporary
 from l2l.protocol.connect import introduced, machine
@@ -239,15 +240,9 @@ class _Slot:
         gpus, threads = self._work.resources.gpus, self._work.resources.threads
         if not gpus:
             return environment_of(threads)
-        visible = visible_gpus() or []
-        share = visible[self.place * gpus : (self.place + 1) * gpus]
-        if len(share) < gpus:
-            raise OptionError(
-                f"resources.gpus: {self.place + 1} trial(s) at once with {gpus} GPU(s) each need "
-                f"{(self.place + 1) * gpus} in CUDA_VISIBLE_DEVICES of the executor's worker on {platform.node()}, "
-                f"got {len(visible)}"
-            )
-        return environment_of(threads, share)
+        where = f"in CUDA_VISIBLE_DEVICES of the executor's worker on {platform.node()}"
+        shares = gpu_shares(visible_gpus() or [], gpus, least=self.place + 1, what="trial(s) at once", where=where)
+        return environment_of(threads, shares[self.place])
 
     def _logs(self) -> Path:
         """A folder of its own, in the run's where that is seen from here."""

@@ -17,7 +17,7 @@ from l2l.launchers.jube.command import Jube, Queue, check_jube, check_slurm
 from l2l.launchers.jube.earlier import EarlierBenchmarks
 from l2l.launchers.jube.files import Layout, script_of
 from l2l.launchers.jube.work_package import PackageSpec
-from l2l.launchers.machine import crowded, usable_cores
+from l2l.launchers.machine import crowded, workers_here
 from l2l.optimizee import Optimizee
 from l2l.process_tree import MARKER, end_all
 from l2l.protocol import temporary
@@ -115,7 +115,7 @@ class JubeLauncher(Launcher):
 
     def capacity(self, resources: Resources, *, programs: bool = False) -> int:
         """As many as there are work packages at once."""
-        cores = _JOBS if self._platform == "slurm" else max(1, usable_cores() // resources.threads)
+        cores = _JOBS if self._platform == "slurm" else workers_here(resources.threads)
         return self._workers or cores
 
     def remark(self, resources: Resources) -> str:

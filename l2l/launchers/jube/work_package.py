@@ -30,6 +30,7 @@ from l2l.display.output import complain
 from l2l.errors import L2LError, OptionError
 from l2l.launchers.jube.json_form import evaluation_from_plain, evaluation_to_plain, trial_from_plain, trial_to_plain
 from l2l.launchers.local_workers import LocalWorkers
+from l2l.launchers.machine import gpu_shares
 from l2l.optimizee import Optimizee
 from l2l.plugin import Reference
 from l2l.process_tree import MARKER
@@ -216,7 +217,7 @@ def _run(terms: PackageSpec, trials: Sequence[Trial], logs: Path, report: "_Repo
 
 
 def _environments(terms: PackageSpec) -> list[dict[str, str]]:
-    """Of each process; there are as many as the cores and GPUs allow that we were given.
+    """One environment per worker for which the granted cores and GPUs have room.
 
     Raises:
         OptionError: The GPUs are too few for a trial.
@@ -229,12 +230,8 @@ def _environments(terms: PackageSpec) -> list[dict[str, str]]:
     visible = visible_gpus()
     if visible is None:  # those of our job are for one trial
         return [environment_of(threads)]
-    if len(visible) < gpus:
-        raise OptionError(
-            f"resources.gpus: expected {gpus} in CUDA_VISIBLE_DEVICES of the batch job on {platform.node()}, "
-            f"got {len(visible)}"
-        )
-    shares = [visible[first : first + gpus] for first in range(0, len(visible) - gpus + 1, gpus)]
+    where = f"in CUDA_VISIBLE_DEVICES of the batch job on {platform.node()}"
+    shares = gpu_shares(visible, gpus, least=1, what="worker(s)", where=where)
     return [environment_of(threads, share) for share in shares[:workers]]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from l2l import Status, Trajectory
 from l2l.errors import OptionError
+from l2l.experiment.folder import claim_folder
 from l2l.launchers.slurm.launcher import Share, SlurmLauncher, cores_of
 from l2l.launchers.slurm.requests import Job, look_after
 from l2l.values import Resources
@@ -189,6 +190,8 @@ def test_what_cannot_work_is_said(tmp_path: Path, slurm: Cluster) -> None:
     refused = {"name": "slurm", "options": ["--partition=nowhere"]}
     code, said = Leader("run", experiment(tmp_path / "login", launcher=refused)).end(60.0)
     assert code == 1 and "invalid partition specified: nowhere" in said
+    (tmp_path / "slurm/run").mkdir()
+    claim_folder(tmp_path / "slurm/run")
     for number in range(64):
         (tmp_path / f"slurm/run/logs/worker-{number}.log").mkdir(parents=True)
     code, said = Leader("run", file, program=("salloc", "--quiet", "--ntasks=1", PROGRAM)).end(60.0)
