@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from l2l.optimizers.parallel_tempering import ParallelTempering
     from l2l.optimizers.points import Points
     from l2l.optimizers.random import RandomSearch
+    from l2l.optimizers.refine import Refine
     from l2l.optimizers.saltelli import Saltelli
     from l2l.optimizers.simulated_annealing import SimulatedAnnealing
     from l2l.optimizers.sobol import Sobol
@@ -51,6 +52,7 @@ __all__ = [
     "ParallelTempering",
     "Points",
     "RandomSearch",
+    "Refine",
     "Saltelli",
     "SimulatedAnnealing",
     "Sobol",
@@ -78,6 +80,7 @@ _MODULES = {
     "Points": "points",
     "RandomSearch": "random",
     "Saltelli": "saltelli",
+    "Refine": "refine",
     "SimulatedAnnealing": "simulated_annealing",
     "Sobol": "sobol",
     "TPE": "tpe",
