@@ -268,19 +268,17 @@ def compared(dimensions: Sequence[int], only: Sequence[str]) -> Iterator[tuple[l
             scans = ours(what, dimension, most), theirs(what, dimension, most)
             judge = Judge(what, dimension)
             for share in SHARES[dimension]:
-                yield _row(name, what, dimension, share, scans, judge)
+                yield _row(f"{name}, {dimension} dimensions", share, scans, judge)
 
 
-def _row(
-    name: str, what: Map, dimension: int, share: float, scans: tuple[Scan, Scan], judge: Judge
-) -> tuple[list[str], list[Budget]]:
-    evaluations = math.ceil(share * FINEST[dimension] ** dimension)
+def _row(name: str, share: float, scans: tuple[Scan, Scan], judge: Judge) -> tuple[list[str], list[Budget]]:
+    evaluations = math.ceil(share * len(judge.places))
     (found, wrong), (other_found, other_wrong) = (judge(scan, evaluations) for scan in scans)
     times = [1e6 * scan.seconds[min(evaluations, len(scan.seconds)) - 1] / evaluations for scan in scans]
-    row = [name, str(dimension), f"{share:.0%}", f"{evaluations:,}", f"{found:.3f}", f"{other_found:.3f}"]
+    row = [name, f"{share:.0%}", f"{evaluations:,}", f"{found:.3f}", f"{other_found:.3f}"]
     row += [f"{wrong:.4f}", f"{other_wrong:.4f}", f"{times[0]:.1f}", f"{times[1]:.0f}", f"{times[1] / times[0]:.0f}"]
-    where = f"{name}, {dimension} dimensions, {share:.0%}"
-    allowed = 1.0 if what.noiseless else 0.9
+    where = f"{name}, {share:.0%}"
+    allowed = 1.0 if judge.what.noiseless else 0.9
     return row, [
         Budget(f"map wrong beside LearnerND: {where}", wrong, allowed * other_wrong, ""),
         Budget(f"own time per point beside LearnerND: {where}", times[0], times[1] / 50, "µs"),
@@ -294,7 +292,7 @@ def main() -> int:
     arguments = parser.parse_args()
     ours(MAPS["spiral"], 2, 200)  # what is imported and compiled on first use is nobody's own time
     theirs(MAPS["spiral"], 2, 20)
-    head = ["map", "d", "budget", "points", "found", "theirs", "wrong", "theirs", "own µs", "theirs", "ratio"]
+    head = ["map", "budget", "points", "found", "theirs", "wrong", "theirs", "own µs", "theirs", "ratio"]
     rows, budgets = [], []
     for row, some in compared(arguments.dimensions, arguments.only):
         rows.append(row)

@@ -41,7 +41,7 @@ class Optimizer(Plugin, ABC):
     steady_state: bool = False
     """Whether `ask(n)` and `tell` of any subset in any order are understood; an option may decide it."""
     observables: tuple[str, ...] = ()
-    """Observables that `tell` wants in its results; checked when the experiment is built."""
+    """Observables or objectives that `tell` wants in its results; checked when the experiment is built."""
     finite: bool = False
     """Whether it finishes by itself whatever it is told, so that no stop rule is needed."""
     total: int | None = None
@@ -113,6 +113,10 @@ class Optimizer(Plugin, ABC):
     def report(self) -> Mapping[str, float | NDArray[np.float64]]:
         """What a user wants to see of each generation (sigma, hypervolume, …); the names never change."""
         return {}
+
+    def about(self) -> str:
+        """What it will ask, in a few words, for `l2l check`; "" where the options say it all."""
+        return ""
 
     @property
     def finished(self) -> str | None:

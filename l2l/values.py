@@ -354,6 +354,7 @@ class Results:
     Args:
         costs: (n, T, m), lower is better, NaN where failed or absent.
         observables: Name → (n, T, …), those that the optimizer asked for; NaN (0 for integers) where failed or absent.
+            An objective that it asked for by name stands here too, in its own direction.
         spread: (n, m), standard deviation over the trials, NaN below two.
         trials: (n,), how many trials each has.
     """

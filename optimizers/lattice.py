@@ -1,9 +1,9 @@
 """The dyadic lattice of a scan: axes, places on them, and the individuals there.
 
-An axis is one component of a number. Its places are 0 to finest - 1, evenly spaced on the parameter's scale. Place i of
-n lies at i / (n - 1) of the range, a quotient that is the same number on every lattice that holds the point. Numbers with
-few values (integers, steps) may have the same value at several places, which are one point then. Each combination of
-categories has a lattice of its own; a parameter that it switches off has no axis there.
+An axis is one component of a number. Its places are 0 to finest - 1, evenly spaced on the parameter's scale. Place i
+of n lies at i / (n - 1) of the range, a quotient that is the same number on every lattice that holds the point.
+Numbers with few values (integers, steps) may have the same value at several places, which are one point then. Each
+combination of categories has a lattice of its own; a parameter that it switches off has no axis there.
 """
 
 import itertools

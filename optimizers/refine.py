@@ -45,10 +45,10 @@ class Refine(Optimizer):
 
     A cell deserves it where a rule of `where` says so. Several rules take turns, each with the cell that it wants most.
     A share of the points goes to the middle of the largest cells in which nothing was found, so that small islands are
-    found. Of its longer axes a cell is halved along the one along which it varies most. Where all rules are about regimes,
-    a point between two of one regime is taken to be as these from the second halving on, until something near it says
-    otherwise. Where trials differ, a cell is halved early only where its points differ by more than the standard error.
-    Failed points are a regime of their own. Points that violate a constraint are left out.
+    found. Of its longer axes a cell is halved along the one along which it varies most. Where all rules are about
+    regimes, a point between two of one regime is taken to be as these from the second halving on, until something near
+    it says otherwise. Where trials differ, a cell is halved early only where its points differ by more than the
+    standard error. Failed points are a regime of their own. Points that violate a constraint are left out.
 
     Args:
         space: What is scanned: at most 6 numbers; a lattice for each combination of categories.
@@ -77,7 +77,7 @@ class Refine(Optimizer):
         ...     print([individual["x"] for individual in individuals])
         ...     search.tell(individuals, [(individual["x"] - 3.0) ** 2 for individual in individuals])
         [0.0, 4.0, 8.0]
-        [2.0, 6.0, 3.0]
+        [6.0, 2.0]
     """
 
     multi_objective = True
@@ -110,7 +110,7 @@ class Refine(Optimizer):
         self.steady_state = steady_state
         self.total = samples
         self.explores = not any(isinstance(rule, Best) for rule in self._rules)
-        self._cells = Cells(self.lattice, len(self._rules))
+        self.cells = Cells(self.lattice, len(self._rules))
         self._candidates = [Candidates() for _ in self._rules]
         self._largest = Largest()
         self._points = KeyTable(self.lattice.most_keys)
@@ -137,7 +137,7 @@ class Refine(Optimizer):
         for number in range(self.lattice.combinations):
             places = self.lattice.first(number)
             self._want(self._rows(np.full(len(places), number), places))
-        cells = np.arange(self._cells.count)
+        cells = np.arange(self.cells.count)
         self._firsts = cells, self._corner_rows(cells)
         self._largest.add(cells, self._sizes(cells))
 
@@ -233,15 +233,14 @@ class Refine(Optimizer):
     def _deserving(self, n: int) -> Integers:
         """The n cells that the rules want most, in turns."""
         lists = [
-            queue.top(n, self._cells.scores[:, place], self._cells.state)
-            for place, queue in enumerate(self._candidates)
+            queue.top(n, self.cells.scores[:, place], self.cells.state) for place, queue in enumerate(self._candidates)
         ]
         if len(lists) == 1:
             return lists[0]
         # A rule that has only doubtful cells waits until no other has better ones.
-        surest = max((self._cells.scores[one[0], place] for place, one in enumerate(lists) if len(one)), default=NONE)
+        surest = max((self.cells.scores[one[0], place] for place, one in enumerate(lists) if len(one)), default=NONE)
         if surest > -DOUBTFUL / 2:
-            lists = [one[self._cells.scores[one, place] > -DOUBTFUL / 2] for place, one in enumerate(lists)]
+            lists = [one[self.cells.scores[one, place] > -DOUBTFUL / 2] for place, one in enumerate(lists)]
         ranks = np.concatenate([np.arange(len(one)) for one in lists])
         cells = np.concatenate(lists)[np.argsort(ranks, kind="stable")]
         _, first = np.unique(cells, return_index=True)
@@ -253,7 +252,7 @@ class Refine(Optimizer):
         cells = self._largest.take(max(n, _FREE) if self._infers else n, self._explorable)
         if not len(cells):
             return False
-        probed = self._cells.inside[cells] >= 0
+        probed = self.cells.inside[cells] >= 0
         before = self._queued
         if probed.any():
             self._wait(cells[probed])
@@ -261,9 +260,9 @@ class Refine(Optimizer):
         self._largest.add(fresh[n:], self._sizes(fresh[n:]))
         fresh = fresh[:n]
         if len(fresh):
-            rows = self._rows(*self._cells.middle(fresh))
+            rows = self._rows(*self.cells.middle(fresh))
             self._want(rows)
-            self._cells.state[fresh] = WAITING
+            self.cells.state[fresh] = WAITING
             self._probes = np.concatenate([self._probes[0], fresh]), np.concatenate([self._probes[1], rows])
         gained = self._queued - before
         self._explored += gained
@@ -273,10 +272,10 @@ class Refine(Optimizer):
 
     def _explorable(self, cells: Integers) -> NDArray[np.bool_]:
         """Whether cells are open and no rule will halve them for a difference of regimes."""
-        found: NDArray[np.bool_] = self._cells.state[cells] == OPEN
+        found: NDArray[np.bool_] = self.cells.state[cells] == OPEN
         for place, rule in enumerate(self._rules):
             if isinstance(rule, Regimes):
-                found &= self._cells.scores[cells, place] < -DOUBTFUL / 2
+                found &= self.cells.scores[cells, place] < -DOUBTFUL / 2
         return found
 
     def _wait(self, cells: Integers) -> None:
@@ -289,18 +288,18 @@ class Refine(Optimizer):
                 before = self._waiting[axis - 1]
                 chosen, block = np.concatenate([before[0], chosen]), np.concatenate([before[1], block])
             self._waiting[axis - 1] = chosen, block
-        self._cells.state[cells] = WAITING
+        self.cells.state[cells] = WAITING
 
     def _halfway(self, cells: Integers, axis: int) -> Integers:
         """(m, k) rows of the blocks of cells, of which those are queued that cannot be inferred."""
-        pattern = self._cells.pattern(axis)
-        block = self._rows(*self._cells.block(cells, pattern)).reshape(len(cells), -1)
+        pattern = self.cells.pattern(axis)
+        block = self._rows(*self.cells.block(cells, pattern)).reshape(len(cells), -1)
         rows = block[:, pattern.edges[:, 0]].reshape(-1)
         if self._infers:
             one = block[:, pattern.edges[:, 1]].reshape(-1)
             other = block[:, pattern.edges[:, 2]].reshape(-1)
             agree = (self._state[one] >= _KNOWN) & (self._state[other] >= _KNOWN)
-            agree &= np.repeat(self._cells.level(cells) >= _INFER_FROM, len(pattern.edges))
+            agree &= np.repeat(self.cells.level(cells) >= _INFER_FROM, len(pattern.edges))
             inferred = self._state[rows] == _INFERRED
             for rule in self._regimes:
                 agree &= rule.agree(one, other) & (~inferred | (rule.labels(rows) == rule.labels(one)))
@@ -321,24 +320,24 @@ class Refine(Optimizer):
 
     def _axes_of(self, cells: Integers) -> Integers:
         """(m,) along which axis cells are to be halved: of the longer ones that along which they vary most."""
-        can = self._cells.divisible(cells)
+        can = self.cells.divisible(cells)
         if not can.any():
             return np.full(len(cells), _VERIFY)
         corners = self._corner_rows(cells)
         total = np.zeros(can.shape)
         for place, rule in enumerate(self._rules):
             variation = np.stack([self._variation(rule, corners, axis) for axis in range(can.shape[1])], axis=1)
-            wanted = self._cells.scores[cells, place] > NONE
+            wanted = self.cells.scores[cells, place] > NONE
             largest = variation.max(axis=1, keepdims=True)
             total += np.where(wanted[:, None] & (largest > 0), variation / np.where(largest > 0, largest, 1.0), 0.0)
-        share = np.where(can, self._cells.side[cells] / (self.lattice.finest - 1), 0.0)
+        share = np.where(can, self.cells.side[cells] / (self.lattice.finest - 1), 0.0)
         long = share >= share.max(axis=1, keepdims=True, initial=0.0) * _SLENDER
         weight = np.where(can & long, (total + 1e-3) * share, -1.0)
         return np.where(can.any(axis=1), weight.argmax(axis=1), _VERIFY)
 
     def _variation(self, rule: Rule, corners: Integers, axis: int) -> Floats:
-        lower = np.flatnonzero(self._cells.corner_bits[:, axis] == 0)
-        upper = np.flatnonzero(self._cells.corner_bits[:, axis] == 1)
+        lower = np.flatnonzero(self.cells.corner_bits[:, axis] == 0)
+        upper = np.flatnonzero(self.cells.corner_bits[:, axis] == 1)
         found: Floats = rule.differ(corners[:, lower], corners[:, upper]).sum(axis=1)
         return found
 
@@ -381,7 +380,7 @@ class Refine(Optimizer):
 
     def _corner_rows(self, cells: Integers) -> Integers:
         """(m, k) rows of the corners of cells."""
-        return self._points.find(self.lattice.keys(*self._cells.corners(cells))).reshape(len(cells), -1)
+        return self._points.find(self.lattice.keys(*self.cells.corners(cells))).reshape(len(cells), -1)
 
     # --- tell ------------------------------------------------------------------------------------------------------
 
@@ -397,7 +396,7 @@ class Refine(Optimizer):
         place = np.flatnonzero(on & (rows >= 0))
         rows = rows[place]
         if len(rows):
-            said = told(type(self).__name__, rows, place, checked, results)
+            said = told(self, rows, place, checked, results)
             before = [rule.labels(rows) for rule in self._regimes]
             for rule in self._rules:
                 rule.learn(said)
@@ -425,8 +424,8 @@ class Refine(Optimizer):
             done = cells[known]
             self._probes = cells[~known], rows[~known]
             if len(done):
-                self._cells.inside[done] = rows[known]
-                self._cells.state[done] = OPEN
+                self.cells.inside[done] = rows[known]
+                self.cells.state[done] = OPEN
                 self._judge(done)
         for axis, (cells, block) in list(self._waiting.items()):
             known = (self._state[block] >= _KNOWN).all(axis=1)
@@ -437,12 +436,12 @@ class Refine(Optimizer):
 
     def _split(self, axis: int, cells: Integers, block: Integers) -> None:
         if axis == _VERIFY:
-            self._cells.state[cells] = FINAL
+            self.cells.state[cells] = FINAL
             return
-        inside = self._cells.inside[cells]
+        inside = self.cells.inside[cells]
         places = np.where(inside[:, None] >= 0, self._places[inside], -1)
-        children = self._cells.halve(cells, axis, places).reshape(-1)
-        corners = block[:, self._cells.pattern(axis).children].reshape(len(children), -1)
+        children = self.cells.halve(cells, axis, places).reshape(-1)
+        corners = block[:, self.cells.pattern(axis).children].reshape(len(children), -1)
         self._meet(children, corners)
         self._judge(children, corners)
 
@@ -450,44 +449,44 @@ class Refine(Optimizer):
         """Let rules know which points are neighbours now."""
         if not self._regimes or not self.lattice.dimension:
             return
-        bits = self._cells.corner_bits
+        bits = self.cells.corner_bits
         lower = [np.flatnonzero(bits[:, axis] == 0) for axis in range(bits.shape[1])]
         upper = [np.flatnonzero(bits[:, axis] == 1) for axis in range(bits.shape[1])]
         one, other = corners[:, np.concatenate(lower)], corners[:, np.concatenate(upper)]
-        level = np.repeat(self._cells.level(cells), one.shape[1])
+        level = np.repeat(self.cells.level(cells), one.shape[1])
         for rule in self._regimes:
             rule.neighbours(one.reshape(-1), other.reshape(-1), level)
 
     def _judge(self, cells: Integers, corners: Integers | None = None) -> None:
         """Let each rule say how much cells deserve to be halved, and remember them."""
-        cells_open = self._cells.state[cells] == OPEN
+        cells_open = self.cells.state[cells] == OPEN
         if not cells_open.all():
             cells = cells[cells_open]
             corners = None if corners is None else corners[cells_open]
         if not len(cells):
             return
         corners = self._corner_rows(cells) if corners is None else corners
-        inside = self._cells.inside[cells]
+        inside = self.cells.inside[cells]
         if (inside >= 0).any():
             corners = np.concatenate([corners, inside[:, None]], axis=1)
         states = self._state[corners]
         known = np.where(states >= _KNOWN, corners, -1)
-        size = self._cells.size(cells)
-        divisible = self._cells.divisible(cells).any(axis=1)
+        size = self.cells.size(cells)
+        divisible = self.cells.divisible(cells).any(axis=1)
         useful = divisible | ((states == _INFERRED) | (states == _ASKED)).any(axis=1)
         scores = np.full((len(cells), len(self._rules)), NONE)
         for place, rule in enumerate(self._rules):
             scores[:, place] = np.where(useful, rule.judge(known, size), NONE)
             self._candidates[place].add(cells[scores[:, place] > NONE])
-        self._cells.scores[cells] = scores
+        self.cells.scores[cells] = scores
         done = ~divisible & (scores == NONE).all(axis=1) & (states >= _KNOWN).all(axis=1)
-        self._cells.state[cells[done]] = FINAL
+        self.cells.state[cells[done]] = FINAL
         self._largest.add(cells[divisible], self._sizes(cells[divisible]))
 
     def _sizes(self, cells: Integers) -> Integers:
         """(m,) how large cells are; one of which the middle is known counts half."""
-        doubled: Integers = np.rint(2 * self._cells.volume(cells)).astype(np.int64)
-        return doubled - 2 * (self._cells.inside[cells] >= 0)
+        doubled: Integers = np.rint(2 * self.cells.volume(cells)).astype(np.int64)
+        return doubled - 2 * (self.cells.inside[cells] >= 0)
 
     def _touch(self, rows: Integers, surprising: NDArray[np.bool_]) -> None:
         """Let cells know of points on their faces and edges that differ from what they have.
@@ -497,12 +496,12 @@ class Refine(Optimizer):
             surprising: Whether they had been inferred, and are otherwise.
         """
         places = self._places[rows]
-        cells = self._cells.around(self._combination[rows], places)
+        cells = self.cells.around(self._combination[rows], places)
         which, _ = np.nonzero(cells >= 0)
         flat = cells[cells >= 0]
-        open_ = self._cells.state[flat] == OPEN
+        open_ = self.cells.state[flat] == OPEN
         flat, which = flat[open_], which[open_]
-        low, side, beside = self._cells.low[flat], self._cells.side[flat], places[which]
+        low, side, beside = self.cells.low[flat], self.cells.side[flat], places[which]
         corner = ((beside == low) | (beside == low + side)).all(axis=1)
         again = [flat[corner & surprising[which]]]
         flat, hanging = flat[~corner], rows[which[~corner]]
@@ -511,10 +510,10 @@ class Refine(Optimizer):
             differs = np.zeros(len(flat), dtype=bool)
             for place, rule in enumerate(self._rules):
                 if isinstance(rule, Regimes):
-                    differs |= (rule.differ(first, hanging) > 0.0) & (self._cells.scores[flat, place] == NONE)
+                    differs |= (rule.differ(first, hanging) > 0.0) & (self.cells.scores[flat, place] == NONE)
                 else:
-                    differs |= self._cells.inside[flat] < 0
-            self._cells.inside[flat[differs]] = hanging[differs]
+                    differs |= self.cells.inside[flat] < 0
+            self.cells.inside[flat[differs]] = hanging[differs]
             again.append(flat[differs])
         some = np.concatenate(again)
         if len(some):
@@ -523,7 +522,7 @@ class Refine(Optimizer):
     def _look_again(self) -> None:
         """Judge all open cells anew where a rule has changed its mind."""
         if [rule for rule in self._rules if rule.look_again()]:
-            cells = np.flatnonzero(self._cells.state[: self._cells.count] == OPEN)
+            cells = np.flatnonzero(self.cells.state[: self.cells.count] == OPEN)
             for start in range(0, len(cells), 2**16):
                 self._judge(cells[start : start + 2**16])
 
@@ -546,7 +545,7 @@ class Refine(Optimizer):
         """How many cells deserve to be halved."""
         least = NONE if doubtful else -DOUBTFUL / 2
         return max(
-            queue.count(self._cells.scores[:, place], self._cells.state, least)
+            queue.count(self.cells.scores[:, place], self.cells.state, least)
             for place, queue in enumerate(self._candidates)
         )
 
@@ -556,7 +555,7 @@ class Refine(Optimizer):
             "asked": float(self._count),
             "failed": float(self._failed),
             "worth_halving": float(self._wanted(doubtful=False)),
-            "widest": self._cells.widest,
+            "widest": self.cells.widest,
         }
 
     @property

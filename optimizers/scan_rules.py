@@ -1,8 +1,8 @@
 """What makes a cell of a scan worth halving: rules that judge a cell by what is known at its points.
 
 Every rule gives a cell a number, higher for what deserves it more and -inf where there is no reason, and only compares
-its own numbers. A difference that noise explains counts little (`DOUBTFUL` lower): one below its standard error over trials,
-or one that a single point makes against all around it in a map where single points often differ.
+its own numbers. A difference that noise explains counts little (`DOUBTFUL` lower): one below its standard error over
+trials, or one that a single point makes against all around it in a map where single points often differ.
 """
 
 import math
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import OptionError
+from l2l.optimizer import Optimizer
 from l2l.values import Results
 
 Floats = NDArray[np.float64]
@@ -30,6 +31,8 @@ _UNKNOWN, _FAILED, _UNDEFINED, _FIRST = 0, 1, 2, 3
 """Labels of points: not known or not to be looked at, failed, without a value, and the first of the regimes."""
 _LONELY = 0.45
 """Share of neighbours of the same label below which a point stands alone; at a straight boundary it is 0.5 and more."""
+_LONELY_FAILED = 0.65
+"""The same for failed points: of those that fail at random every fifth has two failed ones among four around it."""
 _NOISY = 0.03
 """Share of points that stand alone from which on that is noise; islands of one point are rarer than that."""
 _ENOUGH = 60
@@ -55,11 +58,11 @@ class Told:
     observables: Mapping[str, NDArray[Any]]
 
 
-def told(owner: str, rows: Integers, place: Integers, costs: Floats, results: Results | None) -> Told:
+def told(owner: Optimizer, rows: Integers, place: Integers, costs: Floats, results: Results | None) -> Told:
     """What came of those individuals that lie on the lattice.
 
     Args:
-        owner: Name of the optimizer, for messages.
+        owner: The optimizer, which says what it looks at.
         rows: (k,) of the points.
         place: (k,) where they stand among those told.
         costs: (n, m) as told.
@@ -74,15 +77,18 @@ def told(owner: str, rows: Integers, place: Integers, costs: Floats, results: Re
     single = results.costs[place]
     good: Mask = np.repeat(~failed[:, None], single.shape[1], axis=1)
     if single.shape[2]:
-        good = np.isfinite(single).all(axis=2)
+        good = np.logical_and.reduce(np.isfinite(single), axis=2)
         # One failed trial of five makes the cost infinite. The point is no failure, since most trials say what it is.
         number = good.sum(axis=1)
-        failed = np.less_equal(2 * number, results.trials[place]) & (number < results.trials[place]) | (number == 0)
+        few = (2 * number <= results.trials[place]) & (number < results.trials[place])
+        failed = np.logical_or(few, number == 0).astype(bool)
     observables = {}
-    for name, values in results.observables.items():
+    for name in (name for name in owner.observables if name in results.observables):
+        values = results.observables[name]
         if values.ndim != 2:
             raise OptionError(
-                f"{owner}: observable {name!r}: expected one number per trial, got shape {values.shape[2:]}"
+                f"{type(owner).__name__}: observable {name!r}: expected one number per trial, "
+                f"got shape {values.shape[2:]}"
             )
         observables[name] = np.asarray(values[place])
     return Told(rows, costs[place, 0], failed, good, observables)
@@ -292,7 +298,8 @@ class Regimes(Rule):
             np.maximum.at(self._level, rows, level)
 
     def _lonely(self, rows: Integers) -> Mask:
-        found: Mask = self._alike[rows] < _LONELY * self._met[rows]
+        least = np.where(self._labels[rows] == _FAILED, _LONELY_FAILED, _LONELY)
+        found: Mask = self._alike[rows] < least * self._met[rows]
         return found
 
     def look_again(self) -> bool:

@@ -131,6 +131,16 @@ def test_grids_from_coarse_to_fine_and_a_program_run_as_the_manual_says(tmp_path
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_a_scan_can_be_followed_from_coarse_to_fine(tmp_path: Path) -> None:
+    coarse, fine = walk(MANUAL / "large-scans.md", tmp_path)[:2]
+    assert "a lattice of 33 × 33 = 1,089 points, the first of 5 × 5 = 25" in coarse
+    assert "all 250 samples are asked" in coarse
+    assert "all 1200 samples are asked" in fine
+    assert (tmp_path / "regimes.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["optimizee.md", "optimizer.md"])
 def test_plugins_are_written_run_and_tested_as_the_manual_says(tmp_path: Path, name: str) -> None:
     printed = "".join(walk(MANUAL / name, tmp_path))

@@ -83,6 +83,8 @@ def _run(arguments: argparse.Namespace) -> int:
         optimizer = experiment.optimizer_for(space)
         for name, text in _report(experiment, optimizer, space, said):
             _line(name, text)
+        if about := optimizer.about():
+            _line("asks", about)
         _line("launcher", _launcher_text(experiment, launcher, slots or evaluating.slots))
         budget = Budget(experiment, space, optimizer, slots or evaluating.slots)
         if arguments.probe:

@@ -168,11 +168,10 @@ class Experiment:
                 f"stop: expected at least one of generations, individuals, trials, stagnation or walltime, since "
                 f"{name} does not finish by itself, got {self.arguments['stop']!r}"
             )
+        there = [*self.optimizee.observables, *(one.name for one in objectives)]
         for observable in optimizer.observables:
-            if observable not in self.optimizee.observables:
-                raise OptionError(
-                    f"optimizer: {name} wants {near(observable, self.optimizee.observables, 'observable')}"
-                )
+            if observable not in there:
+                raise OptionError(f"optimizer: {name} wants {near(observable, there, 'observable')}")
         if len(objectives) > 1 and not optimizer.multi_objective and self.weights is None:
             names = ", ".join(one.name for one in objectives)
             raise OptionError(

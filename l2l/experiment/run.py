@@ -71,7 +71,7 @@ class Run:
         self.recorder = recorder
         self.interrupts = interrupts
         self.watcher = watcher
-        wanted = {name: plan.observables[name] for name in optimizer.observables}
+        wanted = {name: plan.observables[name] for name in optimizer.observables if name in plan.observables}
         self.book = Book(plan.trials, len(plan.objectives), wanted)
         self.pending = Pending(self.book)
         self.tally = Tally(plan)
@@ -190,7 +190,8 @@ class Run:
     def tell(self, numbers: Sequence[int], *, replayed: bool = False) -> None:
         """Tell the optimizer of complete individuals, after noting it."""
         pending = self.pending
-        scores = score(self.plan, self.book, pending.rows(numbers), pending.infeasible_of(numbers))
+        rows, infeasible = pending.rows(numbers), pending.infeasible_of(numbers)
+        scores = score(self.plan, self.book, rows, infeasible, self.optimizer.observables)
         if not replayed:
             self.recorder.settle()
             told = {"individuals": np.array(numbers, dtype=np.int64), "event": self.events}

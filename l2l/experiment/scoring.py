@@ -1,5 +1,6 @@
 """From the trials of individuals to what the optimizer is told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,13 @@ class Scores:
     status: NDArray[np.int8]
 
 
-def score(plan: Plan, book: Book, rows: NDArray[np.int64], infeasible: NDArray[np.bool_]) -> Scores:
+def score(
+    plan: Plan,
+    book: Book,
+    rows: NDArray[np.int64],
+    infeasible: NDArray[np.bool_],
+    wanted: Sequence[str] = (),
+) -> Scores:
     """Score individuals by their trials.
 
     Args:
@@ -39,6 +46,7 @@ def score(plan: Plan, book: Book, rows: NDArray[np.int64], infeasible: NDArray[n
         book: Has the trials.
         rows: (n,) under which numbers.
         infeasible: (n,) those that were never simulated.
+        wanted: Names of what the optimizer looks at; objectives among them stand with the observables.
     """
     signs = np.array([objective.sign for objective in plan.objectives])
     statuses = book.status(rows)
@@ -55,7 +63,11 @@ def score(plan: Plan, book: Book, rows: NDArray[np.int64], infeasible: NDArray[n
     spreads[ok] = spread(single[ok])
     counts = np.where(infeasible, 0, plan.trials).astype(np.int64)
     fitness = np.where(np.isfinite(costs), costs * signs, np.nan)
-    results = Results(single, book.observables(rows), spreads, counts)
+    observables = book.observables(rows)
+    for place, objective in enumerate(plan.objectives):
+        if objective.name in wanted and objective.name not in observables:
+            observables[objective.name] = single[:, :, place] * objective.sign
+    results = Results(single, observables, spreads, counts)
     if not plan.objectives:
         costs = np.where(ok, 0.0, np.inf)[:, None]
     return Scores(_weighed(costs, plan), results, fitness, spreads, status)

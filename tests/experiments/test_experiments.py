@@ -13,6 +13,7 @@ FILES = sorted(
     one.name for one in (Path(__file__).parents[2] / "experiments").iterdir() if one.suffix in (".py", ".yaml")
 )
 QUICK = ["01-sphere.yaml", "02-bowl.py", "03-grid.yaml", "04-command.yaml"]
+SCAN = "05-scan.py"
 NETWORKS = ["brunel.yaml", "brunel.py", "brunel-phases.yaml"]
 SHORTENED = {
     "arbor-cell.yaml": ["optimizer.population=4"],
@@ -41,7 +42,8 @@ def _copy(repository: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_experiment_is_valid(name: str) -> None:
-    assert load(Path("experiments") / name).optimizee.objectives
+    optimizee = load(Path("experiments") / name).optimizee
+    assert optimizee.objectives or optimizee.observables
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -55,6 +57,16 @@ def test_a_quick_experiment_runs_to_its_end(name: str) -> None:
     if name == "04-command.yaml":
         assert trajectory.best["frequency"] == pytest.approx(1.7, rel=0.02)
         assert trajectory.best["decay"] == pytest.approx(0.8, rel=0.1)
+
+
+def test_a_scan_maps_regimes_and_is_drawn() -> None:
+    pytest.importorskip("matplotlib")
+    shorter = ["--set", "optimizer.samples=120", "--launcher", "serial"]
+    assert main(["run", f"experiments/{SCAN}", *shorter]) == 0
+    assert main(["plot", "runs/05-scan", "map", "--value", "regime"]) == 0
+    trajectory = l2l.Trajectory(Path("runs/05-scan"))
+    assert len(trajectory.individuals) == 120
+    assert Path("runs/05-scan/map.png").exists()
 
 
 @pytest.mark.parametrize("name", NETWORKS)

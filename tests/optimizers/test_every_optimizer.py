@@ -56,6 +56,8 @@ ENDLESS: Mapping[str, Mapping[str, Any]] = {
     "morris": {"samples": 3000},
     "random": {},
     "saltelli": {"samples": 4096},
+    "refine": {"finest": 1025},
+    "refine: steady": {"steady_state": True, "finest": 1025, "samples": EVALUATIONS + 100},
     "simulated-annealing": {"final": 0.0},
     "sobol": {},
     "sobol: steady": {"steady_state": True},

@@ -42,6 +42,8 @@ def test_a_wrong_name_says_what_there_is() -> None:
         "cma_es",
         "genetic_algorithm",
         "fence",
+        "refine",
+        "key_table",
         "sobol",
         "latin_hypercube",
         "cross_entropy",
