@@ -318,6 +318,8 @@ def storage_error(path: Path, action: str, error: OSError, then: str = _RESUME) 
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         why = "it is read-only" if error.errno == errno.EROFS else "permission denied"
         remedy = "choose a directory that you may write to, or change its permissions"
+        if action == "read":
+            remedy = "ask its owner to let you read it, or change its permissions"
     elif error.errno == errno.EFBIG:
         why = "it would become larger than files may be here"
         remedy = f"raise the limit (ulimit -f, or the file system's), {then}"

@@ -36,6 +36,19 @@ def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
     return descriptor
 
 
+def open_to_read(path: Path) -> BinaryIO:
+    """A file to read, also where a link leads to it; a pipe or a device in its place is not waited for.
+
+    Raises:
+        OSError: As `open`; with EINVAL where something else than a file stands there.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise _is_no_file(path)
+
+
 def open_new(path: Path, flags: int = os.O_WRONLY, mode: int = 0o666) -> int:
     """A descriptor of a new file, where at most one that a kill left stands in its place.
 

@@ -174,7 +174,9 @@ class RunLock:
         """Give it back; may be called twice."""
         if self._descriptor >= 0:
             try:
-                self.path.unlink(missing_ok=True)
+                # Where the folder was moved meanwhile, another run and its lock may stand in its place.
+                if _same_file(self._descriptor, self.path):
+                    self.path.unlink(missing_ok=True)
             except OSError as error:
                 raise storage_error(self.path, "remove", error) from None
             finally:
@@ -332,7 +334,7 @@ def _read(descriptor: int) -> Holder | None:
 def _same_file(descriptor: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

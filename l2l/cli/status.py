@@ -74,7 +74,8 @@ def _row(folder: Path) -> list[Any]:
     trajectory = Trajectory(folder)
     state, why = _state(trajectory, folder)
     failed = sum(int((table["status"] != 0).sum()) for table in (trajectory.trials, trajectory.unfinished))
-    seconds = time.time() - _latest(folder)
+    # The clock of a file server, or of another node, may be ahead of ours.
+    seconds = max(0.0, time.time() - _latest(folder))
     best = _best(trajectory)
     news: Any = ago(seconds) if is_terminal(sys.stdout) else round(seconds, 3)
     return [

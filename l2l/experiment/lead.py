@@ -394,6 +394,7 @@ class _Session:
             if over:
                 with self.interrupts.held:
                     archive = run.recorder.archive
+                    run.recorder.journal.check_place()
                     run.recorder.journal.close()
                     _complete(archive, self.folder)
         run.show("finished", message=reason)

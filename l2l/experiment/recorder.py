@@ -88,6 +88,7 @@ class Recorder:
 
     def _begin_anew(self) -> None:
         """Find out what was noted."""
+        self.journal.check_place()
         self.journal.close()
         self._archive = Archive(self._archive.folder)
         self._noted.clear()
@@ -142,6 +143,7 @@ class Recorder:
         with self.held:
             archive = self.archive
             self.sync()
+            self.journal.check_place()
             return archive.commit(force)
 
     @property

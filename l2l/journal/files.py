@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from l2l.errors import Damaged, OtherFormat, storage_error
+from l2l.files import open_to_read
 from l2l.journal.record import CHECK, FRAME, HEADER, MAGIC, SUMMED, VERSION, seed_of
 
 _OPEN, FOLLOWED = bytes(8), b"followed"
@@ -135,7 +136,7 @@ def _ended(one: JournalFile, end: int) -> JournalFile:
 
 def read_header(path: Path) -> tuple[Header, bool]:
     """What a file says of itself, and whether it says that another one follows."""
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         raw = file.read(START)
     chained = raw[len(MAGIC) + len(_OPEN) : START - CHECK.size]
     mark = raw[len(MAGIC) : len(MAGIC) + len(_OPEN)]

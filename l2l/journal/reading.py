@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from l2l.errors import Damaged, storage_error
+from l2l.files import open_to_read
 from l2l.journal.files import START, chain_of, file_of, files, payloads
 from l2l.journal.record import FRAME, Position, Record, Wanted, decode
 
@@ -68,7 +69,7 @@ def _records(folder: Path, after: Position | None, wanted: Wanted | None) -> Ite
                 continue
             start = after.offset
         try:
-            with one.path.open("rb") as file:
+            with open_to_read(one.path) as file:
                 for end, payload in payloads(file, one, start):
                     yield Record(Position(number, end), *decoded(payload, one.path, end, wanted))
         except FileNotFoundError:

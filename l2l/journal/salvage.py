@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from l2l.errors import Damaged, OtherFormat, storage_error
+from l2l.files import open_to_read
 from l2l.journal.files import START, Header, file_of, files, read_header
 from l2l.journal.reading import decoded
 from l2l.journal.record import FRAME, HEADER, SUMMED, Position, Record, seed_of
@@ -70,7 +71,8 @@ def salvage(folder: Path, name: str = "") -> Iterator[Record | Lost]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with open_to_read(path) as file:
+            return file.read()
     except OSError as error:
         raise storage_error(path, "read", error) from None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from l2l.errors import StorageError, storage_error
-from l2l.files import open_new, open_regular, separate, sync_folder
+from l2l.files import open_new, open_regular, open_to_read, separate, sync_folder
 from l2l.journal.files import FOLLOWED, START, Header, JournalFile, chain_of, file_of, payloads
 from l2l.journal.record import MAGIC, Position, encode, seed_of
 
@@ -34,6 +34,7 @@ class Journal:
         self._number = -1
         self._offset = 0
         self._checksum = 0
+        self._name = b""
 
     @property
     def position(self) -> Position:
@@ -76,6 +77,29 @@ class Journal:
             except OSError as error:
                 raise storage_error(self._path, "sync", error) from None
 
+    def check_place(self) -> None:
+        """See that the file which is written to still stands in its place, before others are changed beside it.
+
+        Raises:
+            StorageError: Its folder was moved, removed or replaced: what stands there now is not this run's.
+        """
+        if self._descriptor < 0:
+            return
+        try:
+            there = os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except (FileNotFoundError, NotADirectoryError):
+            there = False
+        except OSError as error:
+            raise storage_error(self._path, "look at", error) from None
+        if not there:
+            raise self._is_gone()
+
+    def _is_gone(self) -> StorageError:
+        return StorageError(
+            f"{self.folder.parent}: this folder was moved, removed or replaced while the run went on, and nothing more "
+            "is written there. If it was moved, go on at its new place with l2l resume; if it was removed, begin again"
+        )
+
     def close(self) -> None:
         """Close the file; a further append begins the next one.
 
@@ -98,6 +122,8 @@ class Journal:
     def _open(self, kind: str, data: Mapping[str, Any]) -> None:
         """Make the next file with its first record: written beside, synced and renamed, so that it is there whole."""
         before = _last(self.folder)
+        if self._name and (before is None or before.header.journal != self._name):
+            raise self._is_gone()
         header = _next(before)
         path = file_of(self.folder, header.number)
         content = header.encode() + encode(kind, data, seed_of(header.checksum, START))
@@ -122,6 +148,7 @@ class Journal:
                 raise storage_error(path, "create", error) from None
             raise
         self._path = path
+        self._name = header.journal
         self._number = header.number
         self._checksum = header.checksum
         self._offset = len(content)
@@ -156,7 +183,7 @@ def _last(folder: Path) -> JournalFile | None:
         return None
     last, end = chain[-1], START
     try:
-        with last.path.open("rb") as file:
+        with open_to_read(last.path) as file:
             for end, _ in payloads(file, last, START):  # noqa: B007 - the last one counts
                 pass
     except OSError as error:

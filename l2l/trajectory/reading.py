@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import Damaged, NotFoundError, OtherFormat, StorageError, storage_error
+from l2l.files import kind_of
 from l2l.journal import records_in
 from l2l.schema import APPENDED, FORMAT, PENDING, REWRITTEN, VERSION, Column, Layout, Ragged, Values, check_record
 from l2l.trajectory.sharing import closed_for_all
@@ -83,6 +84,9 @@ def opened(path: Path, patience: float = PATIENCE) -> Iterator["h5py.File"]:
 def _open(path: Path, until: float) -> "h5py.File":
     import h5py
 
+    if path.exists() and not path.is_file():
+        # HDF5 would wait for the other end of a pipe.
+        raise Damaged(path, f"expected an archive of l2l, got {kind_of(path)}")
     while True:
         try:
             return h5py.File(path, "r", locking="best-effort")

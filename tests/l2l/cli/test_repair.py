@@ -1,6 +1,8 @@
 """`l2l check RUN` and `l2l repair RUN`, as users type them."""
 
+import os
 import shutil
+import time
 from pathlib import Path
 
 import h5py
@@ -67,3 +69,25 @@ def test_a_repair_wants_a_run_and_a_new_folder(run: Path, capsys: pytest.Capture
     assert "--into: expected a new folder" in capsys.readouterr().err
     assert main(["repair", str(run.parent), "--into", str(run.with_name("new"))]) == 2
     assert "expected the folder of a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["trajectory.h5", "journal/000001.journal"])
+def test_a_pipe_in_the_place_of_a_file_is_said_and_not_waited_for(
+    run: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "trajectory.h5").unlink()
+    (run / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(run / name)
+    for command in ("show", "status", "check", "resume", "repair"):
+        assert main([command, str(run), *(["--into", str(run.with_name("new"))] * (command == "repair"))]) in (1, 2)
+        shown = capsys.readouterr()
+        assert "a pipe" in shown.err + shown.out or command in ("resume", "repair"), command
+        assert "unexpected" not in shown.err
+
+
+def test_a_clock_that_is_ahead_makes_no_news_of_the_future(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soon = time.time() + 1000.0
+    os.utime(run / "trajectory.h5", (soon, soon))
+    assert main(["status", str(run)]) == 0
+    names, row = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert dict(zip(names, row, strict=True))["last news"] == "0.0"

@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -10,7 +11,7 @@ import pytest
 
 from l2l import Experiment, Trajectory
 from l2l.cli import main
-from l2l.errors import OptionError, UserError
+from l2l.errors import OptionError, StorageError, UserError
 from l2l.experiment.folder import MARK, check_folder, claim_folder, make_folder
 from l2l.experiment.progress import Progress
 from tests.faults.harness import same
@@ -169,10 +170,6 @@ def test_what_has_a_second_name_elsewhere_is_not_written_to(tmp_path: Path, name
 
 
 def test_a_copy_of_hard_links_stays_as_it_is_while_the_run_goes_on(tmp_path: Path) -> None:
-    def interrupt(progress: Progress) -> None:
-        if progress.state == "running" and progress.generation == 1:
-            os.kill(os.getpid(), signal.SIGINT)
-
     with pytest.raises(KeyboardInterrupt):
         experiment(tmp_path / "run", generations=3).run(progress=interrupt)
     for _ in range(2):  # the second time from the copy
@@ -192,3 +189,33 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def whole(folder: Path) -> Trajectory:
     return experiment(folder / "whole", generations=3).run(progress=None)
+
+
+@pytest.mark.parametrize("instead", ["nothing", "an empty folder", "a finished run", "a run that goes on"])
+def test_a_run_whose_folder_is_moved_away_touches_nothing_that_takes_its_place(tmp_path: Path, instead: str) -> None:
+    other, run, moved = tmp_path / "other", tmp_path / "run", tmp_path / "moved"
+    with suppress(KeyboardInterrupt):
+        experiment(other, 5).run(progress=interrupt if instead == "a run that goes on" else None)
+    before = contents(other)
+
+    def move(progress: Progress) -> None:
+        if progress.state == "running" and progress.generation == 1 and not moved.exists():
+            run.rename(moved)
+            if instead == "an empty folder":
+                run.mkdir()
+            elif instead != "nothing":
+                shutil.copytree(other, run)
+                (run / "lock").touch()
+
+    with pytest.raises(StorageError, match=r"moved, removed or replaced while the run went on.*l2l resume"):
+        experiment(run, 3).run(progress=move)
+    found = contents(run)
+    assert found.pop("lock", b"") == b""
+    assert found == (before if "run" in instead else {})
+    (moved / "lock").unlink()
+    same(experiment(moved, 3).run(progress=None), whole(tmp_path))
+
+
+def interrupt(progress: Progress) -> None:
+    if progress.state == "running" and progress.generation == 1:
+        os.kill(os.getpid(), signal.SIGINT)
