@@ -19,6 +19,10 @@ _NAMED: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 }
 
 
+NAMES = tuple(_NAMED)
+"""Aggregates that have a name."""
+
+
 def check_aggregate(aggregate: Aggregate) -> None:
     """Refuse what is neither a known name nor a function.
 

@@ -66,7 +66,7 @@ def repair(folder: Path, into: Path) -> Repair:
             f"{folder}: nothing can be recovered: neither journal nor archive says what the run is of. "
             "Restore it from a backup, or begin a new run"
         )
-    _write(into, [_moved(*one, folder.absolute(), into.absolute()) for one in known.records()], folder)
+    _write(into, [moved(*one, folder.absolute(), into.absolute()) for one in known.records()], folder)
     run = Trajectory(into)
     made.generations = len(run.generations)
     made.individuals = len(run.individuals) + run.pending["individuals"]
@@ -103,7 +103,7 @@ def _experiment(records: Sequence[Said]) -> str:
     return str(next(filter(None, reversed(said))))
 
 
-def _moved(kind: str, data: dict[str, Any], old: Path, new: Path) -> Said:
+def moved(kind: str, data: dict[str, Any], old: Path, new: Path) -> Said:
     """A record in which the experiment's paths, which are relative to the run's folder, lead from the new folder."""
     text = data.get("experiment") if kind in ("run", "segment") else None
     if not text:
@@ -294,7 +294,8 @@ class _Walk:
     def __init__(self, known: _Known) -> None:
         assert known.layout
         self._known = known
-        self._trials = known.layout.run.get("trials", 1)
+        run = known.layout.run
+        self._trials = run.get("fewest_trials", run.get("trials", 1))
         self._asked = 0
         self._first: dict[int, bool] = {}
         self._open: set[int] = set()

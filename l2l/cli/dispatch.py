@@ -14,7 +14,7 @@ from l2l.errors import L2LError, UserError, storage_error
 COMMANDS = (
     *("run", "submit", "resume", "rerun"),
     *("status", "watch", "show", "plot", "report", "compare", "sensitivity", "export", "crate"),
-    *("check", "repair", "list", "new"),
+    *("check", "repair", "merge", "list", "new"),
 )
 
 FINISHED, FAILED, WRONG, STOPPED = 0, 1, 2, 75

@@ -97,6 +97,8 @@ def _run(data: Mapping[str, Any]) -> None:
     _whole(data, "population", least=1)
     _expect(isinstance(data["seed"], int), "a whole number as seed")
     _expect(isinstance(data.get("trials", 1), int) and data.get("trials", 1) >= 1, "a whole number as trials")
+    if "fewest_trials" in data:
+        _whole(data, "fewest_trials")
     _texts(data, "experiment", "fingerprint")
     _flags(data, "stochastic", "steady_state")
     _parts(data.get("parts", {}))

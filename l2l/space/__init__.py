@@ -5,5 +5,6 @@ from l2l.space.designs import Grid
 from l2l.space.numeric import Integer, Numeric, Real
 from l2l.space.parameter import Parameter
 from l2l.space.space import ParameterSpace
+from l2l.space.union import united
 
-__all__ = ["Categorical", "Fixed", "Grid", "Integer", "Numeric", "Parameter", "ParameterSpace", "Real"]
+__all__ = ["Categorical", "Fixed", "Grid", "Integer", "Numeric", "Parameter", "ParameterSpace", "Real", "united"]

@@ -306,6 +306,10 @@ class Trajectory:
         """
         self._snapshot.check()
 
+    def records(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """What the journal said of the run and its process lifetimes, of memos, differences and the validation."""
+        return list(self._snapshot.fold.small.records())
+
     def failure_messages(self) -> dict[int, tuple[str, str]]:
         """Row of `trials` → message and traceback of its last attempt."""
         failures = self.failures
