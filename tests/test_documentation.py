@@ -364,6 +364,16 @@ def test_every_kind_of_picture_is_drawn_as_the_manual_says(tmp_path: Path) -> No
         assert (MANUAL / f"images/plots-{figure}").stat().st_size < 100_000
 
 
+@pytest.mark.parametrize("page", sorted(MANUAL.glob("tutorial*.md")), ids=lambda page: page.stem)
+def test_a_tutorial_shows_pictures_that_its_own_commands_draw(page: Path) -> None:
+    figures = re.findall(r"images/(\S+)\)", page.read_text())
+    commands = "".join(one.text for one in blocks_of(page, "sh"))
+    assert figures
+    for figure in figures:
+        assert re.search(rf"^l2l plot runs/\S+ \w+ -o {re.escape(figure)}$", commands, re.MULTILINE)
+        assert (MANUAL / "images" / figure).stat().st_size < 100_000
+
+
 # --- commands --------------------------------------------------------------------------------------------------------
 
 

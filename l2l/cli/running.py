@@ -125,5 +125,5 @@ def summary(trajectory: "Trajectory", folder: Path) -> list[str]:
         *validation_lines(trajectory),
         counts_line(trajectory),
         f"archive: {shown(folder)}/trajectory.h5",
-        f"next: l2l show {place} · l2l export {place} --to csv{further}",
+        f"next: l2l show {place} · l2l report {place} · l2l export {place} --to csv{further}",
     ]

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from l2l.plot.data.colours import COLOURS
 from l2l.plot.data.dimensions import Dimension, Floats, Quantity
 from l2l.plot.picture import short
 
 _MOST_NAMES = 15  # categories whose names are legible side by side
+_FEW_DECADES = 30.0  # from the lowest to the highest value of a logarithmic axis, below which it gets plain numbers
 _MARGIN = 0.04  # of an axis, so that marks at a bound are whole
 _DECADES = 1.5  # powers of ten between the quartiles and the best from which on a logarithmic scale shows more
 
@@ -33,6 +34,8 @@ def dress(axes: Axes, which: str, dimension: Dimension, *, label: bool = True, l
     set_limits = axes.set_xlim if which == "x" else axes.set_ylim
     if dimension.log:
         set_scale("log")
+        if dimension.high / dimension.low < _FEW_DECADES:
+            _plain_ticks(axis)
     if limits:
         set_limits(*padded(dimension))
     if dimension.choices is not None:
@@ -45,6 +48,13 @@ def dress(axes: Axes, which: str, dimension: Dimension, *, label: bool = True, l
                 text.set_rotation_mode("anchor")
     elif dimension.whole and not dimension.log:
         axis.set_major_locator(whole_locator())
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Ticks at 1, 2 and 5 as plain numbers: matplotlib's own, as 3 × 10⁰, overlap where few decades are shown."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def padded(dimension: Dimension) -> tuple[float, float]:

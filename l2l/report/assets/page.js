@@ -124,6 +124,11 @@ function scale(better) {
   return turned.map((one, place) => [place / (turned.length - 1), one]);
 }
 
+// A status has one colour in all plots; the one behind the last is a trial of the validation.
+function isFailure(code) { return code > 0 && code < data.statuses.length; }
+
+function statusColor(code) { return isFailure(code) ? COLORS[(code + 4) % 8] : color(code ? "good" : "first"); }
+
 function isNarrow() { return innerWidth < 640; }
 
 function layout(more) {
@@ -351,6 +356,7 @@ function coloured(field, rows) {
     title: { text: safe(cut(label(field), 40)), side: "right", font: { size: 11 } }, thickness: 10, outlinewidth: 0,
     tickfont: { size: 10 }, exponentformat: "power",
   };
+  if (field.whole && !log) Object.assign(bar, wholeTicks(some));
   if (log) {
     let low = Infinity, high = -Infinity;
     for (const one of drawn) { if (one < low) low = one; if (one > high) high = one; }
@@ -559,7 +565,7 @@ const DRAW = {
     const x = plot.first;
     const traces = plot.statuses.map((name, place) => ({
       type: "bar", x, y: plot.counts[place], name,
-      marker: { color: COLORS[(place + 5) % 8], pattern: { shape: ["", "/", ".", "x", "-", "+"][place % 6], size: 6 } },
+      marker: { color: statusColor(data.statuses.indexOf(name)), pattern: { shape: ["", "/", ".", "x", "-", "+"][place % 6], size: 6 } },
       hovertemplate: "%{y} trials<extra>%{fullData.name}</extra>",
     }));
     const label = plot.width > 1 ? `generation, ${plot.width} per bar` : "generation";
@@ -583,7 +589,7 @@ const DRAW = {
       if (!x.length) return;
       traces.push({
         type: "scatter", mode: "lines", x, y, name: code === 0 ? "OK" : name, connectgaps: false, hoverinfo: "none", yaxis: "y2",
-        line: { simplify: false, width: Math.max(1.5, Math.min(16, high * 0.7)), color: code === 0 ? color("first") : code === data.statuses.length ? color("good") : COLORS[(code + 4) % 8] },
+        line: { simplify: false, width: Math.max(1.5, Math.min(16, high * 0.7)) * (isFailure(code) ? 0.5 : 1), color: statusColor(code) },   // thinner, so that grey tells them apart
       });
     });
     traces.push({
@@ -612,7 +618,7 @@ const DRAW = {
     const best = { line: { color: color("second"), width: 2.2 } };
     if (one.form === "generations") {
       return [[...middle(one.x, one.quartiles, "of trials"), line("best individual so far", one.x, one.best, best)],
-        layout({ xaxis: { label: "generation", zeroline: false }, yaxis: { label: named } })];
+        layout({ xaxis: { label: "generation", zeroline: false, ...wholeTicks(one.x) }, yaxis: { label: named } })];
     }
     if (one.form === "vector") {
       const mine = [line(`individual ${one.individual}`, one.x, one.mean, best)];
