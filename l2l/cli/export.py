@@ -1,4 +1,4 @@
-"""`l2l export`: the tables of a run for other programs."""
+"""`l2l export`: the tables of a run, and its arrays, for other programs."""
 
 import argparse
 import csv
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from l2l.cli.folders import run_of, shown
-from l2l.cli.parser import Command
+from l2l.cli.parser import Command, WrongUsage
+from l2l.cli.rerun import number
 from l2l.display.output import refusals, say
 from l2l.errors import MissingPart, OptionError
 from l2l.files import written_whole
@@ -20,17 +21,24 @@ from l2l.files import written_whole
 if TYPE_CHECKING:
     import pyarrow
 
+    from l2l.trajectory import Trajectory
+
 TABLES = ("individuals", "trials", "generations", "failures", "segments", "validation")
 FORMATS = ("csv", "parquet", "json")
+SCANS = {"netcdf": "grid.nc", "zarr": "grid.zarr"}
+"""Formats of grids and refined scans, and how their file is called."""
+ARRAYS = {**SCANS, "sbi": "sbi.npz"}
+"""Formats that hold arrays and no table."""
 _CHUNK = 10_000
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", type=Path, help="the run's folder, or its trajectory.h5")
-    parser.add_argument("--to", metavar="FORMAT", choices=FORMATS, required=True, help=", ".join(FORMATS))
     parser.add_argument(
-        "--table", metavar="TABLE", choices=TABLES, default="individuals", help=f"{', '.join(TABLES)} (individuals)"
+        "--to", metavar="FORMAT", choices=(*FORMATS, *ARRAYS), required=True, help=", ".join((*FORMATS, *ARRAYS))
     )
+    parser.add_argument("--table", metavar="TABLE", choices=TABLES, help=f"{', '.join(TABLES)} (individuals)")
+    parser.add_argument("--level", metavar="N", type=number, help="of a refined scan, the finest unless given")
     parser.add_argument("--output", metavar="FILE", help="where to; RUN/TABLE.FORMAT unless given, - for the terminal")
 
 
@@ -40,6 +48,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
     arguments.run = run_of(arguments.run)
     trajectory = Trajectory(arguments.run)
+    if arguments.to in ARRAYS:
+        return _arrays(arguments, trajectory)
+    if arguments.level is not None:
+        raise WrongUsage("l2l export", f"--level: it is for {' and '.join(SCANS)}")
+    arguments.table = arguments.table or "individuals"
     table = trajectory.table(arguments.table)
     names = bare_names(list(table))
     columns = {names[name]: table.labels(name) for name in table}
@@ -55,6 +68,27 @@ def _run(arguments: argparse.Namespace) -> int:
     path = Path(arguments.output) if arguments.output else folder / f"{arguments.table}.{arguments.to}"
     _to_file(columns, rows, path, arguments.to)
     say(f"{rows} {arguments.table} with {width} columns in {shown(path)}")
+    return 0
+
+
+def _arrays(arguments: argparse.Namespace, trajectory: "Trajectory") -> int:
+    """A scan, or the trials, as arrays in a file of their own."""
+    from l2l.cli.arrays import to_netcdf, to_sbi, to_zarr
+
+    form = arguments.to
+    if arguments.table is not None:
+        raise WrongUsage("l2l export", f"--table: {form} holds no table; it is for {', '.join(FORMATS)}")
+    if arguments.level is not None and form not in SCANS:
+        raise WrongUsage("l2l export", f"--level: it is for {' and '.join(SCANS)}")
+    if arguments.output == "-":
+        raise OptionError(f"--output -: {form} is no text; name a file")
+    folder = arguments.run if arguments.run.is_dir() else arguments.run.parent
+    path = Path(arguments.output) if arguments.output else folder / ARRAYS[form]
+    if form == "sbi":
+        said = to_sbi(trajectory, path)
+    else:
+        said = (to_netcdf if form == "netcdf" else to_zarr)(trajectory, path, arguments.level)
+    say(f"{said} in {shown(path)}")
     return 0
 
 
@@ -149,13 +183,16 @@ _WRITERS = {"csv": _csv, "json": _json}
 
 COMMAND = Command(
     "export",
-    "the tables of a run as CSV, Parquet or JSON",
+    "a run as CSV, Parquet, JSON, NetCDF, Zarr or arrays",
     "Write a table of a run for other programs: a row an individual (or a trial, a generation, a failure), a column a\n"
     "parameter, fitness and so on. In CSV a vector is a column a component; failed fitness is empty there, null in\n"
-    "JSON, NaN in Parquet. Works on a live run too.",
+    "JSON, NaN in Parquet. Works on a live run too.\n\n"
+    "A grid or a refined scan becomes NetCDF or Zarr, with the parameters that vary as axes; --to sbi writes\n"
+    "parameters and observables of the successful trials as NumPy arrays for simulation-based inference.",
     "  l2l export runs/brunel --to csv\n"
     "  l2l export runs/brunel --to parquet --table trials --output brunel.parquet\n"
-    "  l2l export runs/brunel --to json --output - | jq '.[0]'\n",
+    "  l2l export runs/brunel --to json --output - | jq '.[0]'\n"
+    "  l2l export runs/scan --to netcdf --level 2\n",
     _arguments,
     _run,
 )
