@@ -4,7 +4,8 @@
     python benchmarks/refine.py --dimensions 2 --only spiral step
 
 Both are asked for as many points at once, as for 100 workers, and see the same lattice: what LearnerND asks is moved to
-the nearest point of it, and a point that is known already costs no evaluation. Its loss is its default, but zero for
+the nearest point of it, and a point that is known already costs no evaluation. Where its triangulation ends with an
+error, what it had stands for all larger budgets. Its loss is its default, but zero for
 simplices smaller than a cell of the finest lattice, where nothing more can be found. From the points evaluated so far
 the map is made by nearest neighbours, of both alike, and compared with the true map at all points of the lattice.
 """
@@ -190,7 +191,11 @@ def theirs(what: Map, dimension: int, most: int) -> Scan:
     scan, known, vain = Scan(), {}, 0
     while len(known) < most and vain < 20 * most:
         began = time.process_time()
-        points, _ = learner.ask(POPULATION)
+        try:
+            points, _ = learner.ask(POPULATION)
+        except ValueError as error:  # of its triangulation, where points lie nearly in a plane
+            print(f"LearnerND ended after {len(known)} points: {error}", file=sys.stderr)
+            break
         own += time.process_time() - began
         told = []
         for point in points:
@@ -205,8 +210,12 @@ def theirs(what: Map, dimension: int, most: int) -> Scan:
             seen = np.nan_to_num(known[place], nan=-1.0)
             told.append(seen.tolist() if seen.size > 1 else float(seen[0]))
         began = time.process_time()
-        for point, value in zip(points, told, strict=True):
-            learner.tell(point, value)
+        try:
+            for point, value in zip(points, told, strict=True):
+                learner.tell(point, value)
+        except ValueError as error:
+            print(f"LearnerND ended after {len(known)} points: {error}", file=sys.stderr)
+            break
         own += time.process_time() - began
     scan.seconds[-1] = own
     return scan
@@ -274,7 +283,8 @@ def compared(dimensions: Sequence[int], only: Sequence[str]) -> Iterator[tuple[l
 def _row(name: str, share: float, scans: tuple[Scan, Scan], judge: Judge) -> tuple[list[str], list[Budget]]:
     evaluations = math.ceil(share * len(judge.places))
     (found, wrong), (other_found, other_wrong) = (judge(scan, evaluations) for scan in scans)
-    times = [1e6 * scan.seconds[min(evaluations, len(scan.seconds)) - 1] / evaluations for scan in scans]
+    taken = [min(evaluations, len(scan.seconds)) for scan in scans]
+    times = [1e6 * scan.seconds[number - 1] / number for scan, number in zip(scans, taken, strict=True)]
     row = [name, f"{share:.0%}", f"{evaluations:,}", f"{found:.3f}", f"{other_found:.3f}"]
     row += [f"{wrong:.4f}", f"{other_wrong:.4f}", f"{times[0]:.1f}", f"{times[1]:.0f}", f"{times[1] / times[0]:.0f}"]
     where = f"{name}, {share:.0%}"

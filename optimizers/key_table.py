@@ -16,6 +16,13 @@ class KeyTable:
 
     Args:
         most: All keys are below it, and at least 0.
+
+    Example:
+        >>> table = KeyTable(2**40)
+        >>> table.add(np.array([7, 2**39, 7])).tolist()
+        [0, 1, 0]
+        >>> table.find(np.array([2**39, 8])).tolist()
+        [1, -1]
     """
 
     def __init__(self, most: int) -> None:

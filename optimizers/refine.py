@@ -166,13 +166,13 @@ class Refine(Optimizer):
         if self._finished or wanted <= 0:
             return []
         given = self.initial[self._count : self._count + wanted]
+        self._outstanding += len(given)
         rows = self._next(wanted - len(given))
         individuals, points = self.lattice.individuals(self._combination[rows], self._places[rows])
         if given:
             points = np.concatenate([self.space.encode(given), points])
             individuals = [*given, *individuals]
         self._count += len(individuals)
-        self._outstanding += len(individuals)
         self._prepare()
         self._end()
         return self._asked(individuals, points)
@@ -197,6 +197,7 @@ class Refine(Optimizer):
         queue = np.concatenate(self._queue) if self._queue else np.zeros(0, dtype=np.int64)
         self._queue = [queue[n:]] if len(queue) > n else []
         self._queued = max(len(queue) - n, 0)
+        self._outstanding += min(n, len(queue))
         return queue[:n]
 
     def _fill(self, wanted: int) -> None:
@@ -252,7 +253,7 @@ class Refine(Optimizer):
         cells = self._largest.take(max(n, _FREE) if self._infers else n, self._explorable)
         if not len(cells):
             return False
-        probed = self.cells.inside[cells] >= 0
+        probed = self.cells.probed[cells]
         before = self._queued
         if probed.any():
             self._wait(cells[probed])
@@ -425,6 +426,7 @@ class Refine(Optimizer):
             self._probes = cells[~known], rows[~known]
             if len(done):
                 self.cells.inside[done] = rows[known]
+                self.cells.probed[done] = True
                 self.cells.state[done] = OPEN
                 self._judge(done)
         for axis, (cells, block) in list(self._waiting.items()):
@@ -450,12 +452,11 @@ class Refine(Optimizer):
         if not self._regimes or not self.lattice.dimension:
             return
         bits = self.cells.corner_bits
-        lower = [np.flatnonzero(bits[:, axis] == 0) for axis in range(bits.shape[1])]
-        upper = [np.flatnonzero(bits[:, axis] == 1) for axis in range(bits.shape[1])]
-        one, other = corners[:, np.concatenate(lower)], corners[:, np.concatenate(upper)]
-        level = np.repeat(self.cells.level(cells), one.shape[1])
-        for rule in self._regimes:
-            rule.neighbours(one.reshape(-1), other.reshape(-1), level)
+        level = np.repeat(self.cells.level(cells), len(bits) // 2)
+        for axis in range(self.lattice.dimension):
+            lower, upper = corners[:, bits[:, axis] == 0].reshape(-1), corners[:, bits[:, axis] == 1].reshape(-1)
+            for rule in self._regimes:
+                rule.neighbours(lower, upper, axis, level)
 
     def _judge(self, cells: Integers, corners: Integers | None = None) -> None:
         """Let each rule say how much cells deserve to be halved, and remember them."""
@@ -486,7 +487,7 @@ class Refine(Optimizer):
     def _sizes(self, cells: Integers) -> Integers:
         """(m,) how large cells are; one of which the middle is known counts half."""
         doubled: Integers = np.rint(2 * self.cells.volume(cells)).astype(np.int64)
-        return doubled - 2 * (self.cells.inside[cells] >= 0)
+        return doubled - 2 * self.cells.probed[cells]
 
     def _touch(self, rows: Integers, surprising: NDArray[np.bool_]) -> None:
         """Let cells know of points on their faces and edges that differ from what they have.

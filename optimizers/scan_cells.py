@@ -55,6 +55,7 @@ class Cells:
         self.halved: NDArray[np.int8] = np.zeros(0, dtype=np.int8)
         self.state: NDArray[np.int8] = np.zeros(0, dtype=np.int8)
         self.inside: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
+        self.probed: Mask = np.zeros(0, dtype=bool)
         self.scores: NDArray[np.float64] = np.zeros((0, rules))
         self.corner_bits = np.array(list(itertools.product((0, 1), repeat=d)), dtype=np.int64).reshape(2**d, d)
         self._patterns: dict[int, Pattern] = {}
@@ -82,7 +83,7 @@ class Cells:
         start, self.count = self.count, self.count + len(low)
         if self.count > len(self.low):
             more = max(self.count, 2 * len(self.low), 256) - len(self.low)
-            for name in ("low", "side", "combination", "child", "halved", "state", "inside", "scores"):
+            for name in ("low", "side", "combination", "child", "halved", "state", "inside", "probed", "scores"):
                 old = getattr(self, name)
                 setattr(self, name, np.concatenate([old, np.zeros((more, *old.shape[1:]), dtype=old.dtype)]))
         new = slice(start, self.count)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import OptionError
 from l2l.optimizer import Optimizer
+from l2l.optimizers.lattice import MOST_AXES
 from l2l.values import Results
 
 Floats = NDArray[np.float64]
@@ -29,11 +30,12 @@ _MOST_REGIMES = 256
 """Distinct values beyond which an observable is no category."""
 _UNKNOWN, _FAILED, _UNDEFINED, _FIRST = 0, 1, 2, 3
 """Labels of points: not known or not to be looked at, failed, without a value, and the first of the regimes."""
+_ALIKE, _UNLIKE = 1, 2
 _LONELY = 0.45
 """Share of neighbours of the same label below which a point stands alone; at a straight boundary it is 0.5 and more."""
 _LONELY_FAILED = 0.65
 """The same for failed points: of those that fail at random every fifth has two failed ones among four around it."""
-_NOISY = 0.03
+_NOISY = 0.05
 """Share of points that stand alone from which on that is noise; islands of one point are rarer than that."""
 _ENOUGH = 60
 """Points of one level from which on a share among them is one."""
@@ -161,7 +163,8 @@ class Regimes(Rule):
         self.at = None if at is None else np.sort(np.asarray(at, dtype=np.float64))
         self._labels: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         self._value, self._error = np.zeros(0), np.zeros(0)
-        self._alike, self._met, self._level = np.zeros(0), np.zeros(0), np.zeros(0)
+        self._level = np.zeros(0)
+        self._around: NDArray[np.int8] = np.zeros((0, 2 * MOST_AXES), dtype=np.int8)
         self._known: dict[float, int] = {}
         self._noisy = False
         self._looked = 0
@@ -188,8 +191,9 @@ class Regimes(Rule):
         if points >= len(self._labels):
             more = max(points + 1, 2 * len(self._labels), 1024) - len(self._labels)
             self._labels = np.concatenate([self._labels, np.zeros(more, dtype=np.int32)])
-            for name in ("_value", "_error", "_alike", "_met", "_level"):
+            for name in ("_value", "_error", "_level"):
                 setattr(self, name, np.concatenate([getattr(self, name), np.zeros(more)]))
+            self._around = np.concatenate([self._around, np.zeros((more, 2 * MOST_AXES), dtype=np.int8)])
 
     def _of_categories(self, values: Floats, good: Mask) -> tuple[NDArray[np.int32], Floats, Floats]:
         """The regime of most trials, its share of them, and the share's standard error."""
@@ -284,22 +288,28 @@ class Regimes(Rule):
         """Take points (n,) to be as others (n,)."""
         self._labels[rows] = self._labels[one]
 
-    def neighbours(self, one: Integers, other: Integers, level: Floats) -> None:
-        """Count for each point with how many around it agrees; what is near counts four times what is twice as far."""
-        ours, theirs = self._labels[one], self._labels[other]
-        known = (ours != _UNKNOWN) & (theirs != _UNKNOWN)
-        if not known.all():
-            one, other, level, ours, theirs = one[known], other[known], level[known], ours[known], theirs[known]
-        weight = 4.0**level
-        alike = np.where(ours == theirs, weight, 0.0)
-        for rows in (one, other):
-            np.add.at(self._met, rows, weight)
-            np.add.at(self._alike, rows, alike)
-            np.maximum.at(self._level, rows, level)
+    def neighbours(self, lower: Integers, upper: Integers, axis: int, level: Floats) -> None:
+        """Note for points (n,) which of them agrees with the nearest one on its other side along an axis.
+
+        Args:
+            lower: Points that lie lower.
+            upper: Their neighbours.
+            axis: Along which they lie.
+            level: (n,) of the lattice; what comes later is nearer.
+        """
+        ours, theirs = self._labels[lower], self._labels[upper]
+        agreement = np.where(ours == theirs, _ALIKE, _UNLIKE).astype(np.int8)
+        agreement[(ours == _UNKNOWN) | (theirs == _UNKNOWN)] = 0
+        self._around[lower, 2 * axis] = agreement
+        self._around[upper, 2 * axis + 1] = agreement
+        self._level[lower] = np.maximum(self._level[lower], level)
+        self._level[upper] = np.maximum(self._level[upper], level)
 
     def _lonely(self, rows: Integers) -> Mask:
+        around = self._around[rows]
+        alike, met = (around == _ALIKE).sum(axis=-1), np.count_nonzero(around, axis=-1)
         least = np.where(self._labels[rows] == _FAILED, _LONELY_FAILED, _LONELY)
-        found: Mask = self._alike[rows] < least * self._met[rows]
+        found: Mask = alike < least * met
         return found
 
     def look_again(self) -> bool:
@@ -307,7 +317,7 @@ class Regimes(Rule):
 
         Structure that is coarser than that level does not look like noise there; what is finer does, until it is found.
         """
-        met = np.flatnonzero(self._met)
+        met = np.flatnonzero(self._level)
         if len(met) < 1.1 * self._looked:
             return False
         before, self._looked = self._noisy, len(met)

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+import l2l
 from l2l.errors import OptionError
 from l2l.individual import Individual
 from l2l.optimizers import GridSearch, Refine
@@ -21,7 +23,7 @@ class TestRefine(OptimizerContract):
     steady: ClassVar = {"steady_state": True}
 
     def make(self, space: ParameterSpace, seed: int, **options: Any) -> Refine:
-        return Refine(space, seed=seed, start=2, finest=17, **options)
+        return Refine(space, seed=seed, start=3, finest=9, **options)
 
 
 def scanned(
@@ -55,16 +57,12 @@ def with_island(x: Floats) -> Floats:
 def test_an_island_between_the_points_of_the_first_lattice_is_found_by_exploring() -> None:
     found = {}
     for explore in (0.0, 0.1):
-        search = Refine(SQUARE, where=[{"boundary": "regime"}], explore=explore, population=25, samples=1665)
+        search = Refine(SQUARE, where=[{"boundary": "regime"}], explore=explore, population=50, samples=1665)
         seen = scanned(search, lambda some: {"regime": with_island(coordinates(some))})
         found[explore] = sum(one["regime"] == 4.0 for one in seen.values())
         assert len(seen) == 1665
     assert found[0.1] > 40
-
-
-def test_a_boundary_is_known_exactly_after_a_tenth_of_the_lattice() -> None:
-    search = Refine(SQUARE, where=[{"boundary": "regime"}], population=25, samples=1665)
-    seen = scanned(search, lambda some: {"regime": with_island(coordinates(some))})
+    # After a tenth of the lattice the map is exact.
     places = np.rint(coordinates(list(seen)) * 128).astype(int)
     labels = np.array([one["regime"] for one in seen.values()])
     axis = np.arange(129)
@@ -189,10 +187,53 @@ def test_a_scan_without_samples_ends_where_no_cell_is_worth_halving() -> None:
     assert 0.0 < search.report()["widest"] <= 0.25
 
 
-def test_a_million_cells_take_little_memory() -> None:
-    search = Refine(SQUARE, start=1025, finest=2049)
-    assert sum(one.nbytes for one in vars(search.cells).values() if isinstance(one, np.ndarray)) < 100e6
-    assert search.cells.count == 1024**2
+def test_a_quarter_of_a_million_cells_take_little_memory() -> None:
+    search = Refine(SQUARE, start=513, finest=2049)
+    assert search.cells.count == 512**2
+    assert sum(one.nbytes for one in vars(search.cells).values() if isinstance(one, np.ndarray)) < 25e6
+
+
+@l2l.optimizee(space=SQUARE, objectives=l2l.Maximize("height"))
+def hill(individual: Individual, trial: l2l.Trial) -> float:
+    """Higher than 0.5 within a circle."""
+    return float(1.0 - 2.0 * ((individual["x"] - 0.4) ** 2 + (individual["y"] - 0.6) ** 2))
+
+
+def test_a_finer_scan_takes_over_all_of_a_coarser_one_and_an_objective_has_a_level(tmp_path: Path) -> None:
+    options = {"name": "refine", "where": [{"level": "height", "at": 0.9}], "population": 20}
+    coarse = l2l.Experiment(
+        hill, {**options, "finest": 33}, directory=tmp_path / "coarse", launcher="serial", seed=1
+    ).run(progress=None)
+    assert coarse.reason == "optimizer: no cell is worth halving any more"
+    fine = l2l.Experiment(
+        hill,
+        {**options, "finest": 65},
+        directory=tmp_path / "fine",
+        launcher="serial",
+        seed=1,
+        memo=tmp_path / "coarse",
+    ).run(progress=None)
+    old, new = set(coarse.keys().values()), set(fine.keys().values())
+    assert old & new
+    copied = {key for key, source in zip(fine.keys().values(), fine.trials["source"], strict=True) if source >= 0}
+    assert copied == old & new
+    assert (np.abs(fine.trials["fitness/height"] - 0.9) < 0.02).mean() > 0.3
+
+
+def test_a_name_that_the_model_does_not_have_is_refused_with_the_near_one(tmp_path: Path) -> None:
+    where = [{"level": "hight", "at": 0.9}]
+    with pytest.raises(OptionError, match="height"):
+        l2l.Experiment(hill, {"name": "refine", "where": where}, directory=tmp_path).run(progress=None)
+
+
+def test_in_steady_state_asking_for_more_than_there_is_changes_nothing() -> None:
+    eager, modest = (Refine(SQUARE, start=2, where=[{"status": True}], steady_state=True) for _ in range(2))
+    for wanted in (9, 3, 7, 2, 5, 8, 4, 6):
+        individuals = list(eager.ask(wanted))
+        assert list(modest.ask(len(individuals))) == individuals
+        costs = np.where(coordinates(individuals)[:, :1].sum(axis=1) > 0.3, np.inf, 0.0) if individuals else []
+        for search in (eager, modest):
+            search.tell(individuals, costs)
 
 
 @pytest.mark.parametrize(
