@@ -24,7 +24,7 @@ import yaml
 from l2l import Trajectory
 from l2l.errors import NotFoundError
 from tests.conftest import REPOSITORY
-from tests.faults.harness import PROGRAM, Leader, TrialId, archived, finished, same, starts, write_experiment
+from tests.faults.harness import PROGRAM, Leader, TrialId, archived, buried, finished, same, starts, write_experiment
 from tests.faults.tamper import Mode, Tamper
 
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
@@ -170,6 +170,9 @@ class Scenario:
         assert {"experiment.yaml", "trajectory.h5"} <= left <= {"experiment.yaml", "trajectory.h5", "logs", "jube"}, (
             left
         )
+        if buried(found):
+            self.story.append("two kills within one trial")
+            return  # which is then recorded as what killed them
         if self.steady:
             return  # the order of arrival is part of what a steady run is
         file = self._write("whole", self.place / "whole.notes", self.place / "whole")

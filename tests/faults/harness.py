@@ -202,6 +202,14 @@ def check_replay(run: Path) -> None:
     assert digest(after, heights) == digest(before, heights)
 
 
+def buried(run: Trajectory) -> bool:
+    """Whether a trial was taken for what killed two leaders in a row, as it ran in their process when they died.
+
+    Two kills from outside within one trial look the same, where nothing came of the run between them.
+    """
+    return any("process of the run died, twice" in message for message in run.failures["message"])
+
+
 def same(one: Trajectory, other: Trajectory) -> None:
     """See that two runs are equal bit for bit, times and hosts aside."""
     for table in TABLES:
