@@ -66,7 +66,7 @@ def to_xarray(run: "Trajectory", level: int | None = None) -> "xr.Dataset":
     codes = run.individuals["status"][grid.rows]
     names = np.array([*(one.name for one in Status), ""])
     data["status"] = (dims, names[grid.spread(codes, len(names) - 1)])
-    data |= _observables(run, grid)
+    data |= _observables(run, grid, {*data, *dims})
     data |= _masks(run, grid)
     if grid.level is not None and grid.filled is not None:
         meaning = "level of the coarsest lattice that has the place whose results stand here"
@@ -84,7 +84,7 @@ def _objectives(run: "Trajectory", grid: _Grid) -> dict[str, Any]:
         direction = "maximize" if one.maximize else "minimize"
         attributes = {"unit": one.unit, "direction": direction}
         values = grid.spread(run.individuals[f"fitness/{one.name}"][grid.rows], np.nan)
-        taken = one.name in grid.dims or one.name == "status"
+        taken = one.name in grid.dims or one.name in ("status", "trial")
         data[f"fitness/{one.name}" if taken else one.name] = (grid.dims, values, attributes)
         if run.trials_per_individual > 1:
             spreads = grid.spread(run.individuals[f"spread/{one.name}"][grid.rows], np.nan)
@@ -250,8 +250,19 @@ def _masks(run: "Trajectory", grid: _Grid) -> dict[str, Any]:
     return found
 
 
-def _observables(run: "Trajectory", grid: _Grid) -> dict[str, Any]:
-    """Observables of a fixed shape, with a further axis over trials."""
+def _axis_of(name: str, taken: set[str]) -> str:
+    """A name for an axis of an observable that nothing else has."""
+    return _axis_of(f"{name}_", taken) if name in taken else name
+
+
+def _observables(run: "Trajectory", grid: _Grid, taken: set[str]) -> dict[str, Any]:
+    """Observables of a fixed shape, with a further axis over trials.
+
+    Args:
+        run: It.
+        grid: Who stands where.
+        taken: Names that other arrays or axes have; an observable of such a name is called `observables/<name>`.
+    """
     fixed = {name: one for name, one in run.observables.items() if not one.ragged}
     if not fixed:
         return {}
@@ -272,7 +283,7 @@ def _observables(run: "Trajectory", grid: _Grid) -> dict[str, Any]:
         mine = np.flatnonzero(place_of[trials["individual"]] >= 0)
         place, which = place_of[trials["individual"][mine]], repeat[mine]
     found: dict[str, Any] = {}
-    objectives = {one.name for one in run.objectives}
+    repetition = "trial" if "trial" not in grid.dims else "trials/number"
     for name, one in fixed.items():
         missing = one.missing()
         if in_order:
@@ -280,8 +291,8 @@ def _observables(run: "Trajectory", grid: _Grid) -> dict[str, Any]:
         else:
             values = np.full((n, count, *one.shape), missing.flat[0], dtype=missing.dtype)
             values[place, which] = trials[f"observables/{name}"][mine]
-        inner = tuple(f"{name}_{axis}" for axis in range(len(one.shape)))
-        label = name if name not in grid.dims and name not in objectives else f"observables/{name}"
-        dims = (*grid.dims, "trial", *inner)
+        label = f"observables/{name}" if name in taken or name == repetition else name
+        inner = [_axis_of(f"{name}_{axis}", {*taken, *fixed}) for axis in range(len(one.shape))]
+        dims = (*grid.dims, repetition, *inner)
         found[label] = (dims, grid.spread(values, missing.flat[0]), {"unit": one.unit})
     return found

@@ -161,6 +161,22 @@ def test_each_component_of_an_array_is_an_axis(tmp_path: Path) -> None:
     assert data["sum"].sel({"w[0,0]": 0.5, "w[0,1]": 1.0}).item() == 10.5
 
 
+def test_names_that_mean_two_things_keep_their_prefix(tmp_path: Path) -> None:
+    names = ("x", "status", "level", "pair_0", "trial")
+    space = ParameterSpace({"x": Real(0.0, 1.0), "trial": Real(0.0, 1.0), "pair_0": Real(0.0, 1.0)})
+    observables = {name: l2l.Observable() for name in names} | {"pair": l2l.Observable(shape=(2,))}
+
+    @l2l.optimizee(space=space, objectives=l2l.Minimize("height"), observables=observables, stochastic=True)
+    def confusing(individual: Individual, trial: Trial) -> l2l.Outcome:
+        return l2l.Outcome(1.0, {**dict.fromkeys(names, 2.0), "pair": [3.0, 4.0]})
+
+    data = run(confusing, {"name": "grid", "points": 3}, tmp_path, trials=2).to_xarray()
+    assert dict(data.sizes) == {"x": 3, "trial": 3, "pair_0": 3, "trials/number": 2, "pair_0_": 2}
+    prefixed = {f"observables/{name}" for name in names if name != "level"}
+    assert set(data.data_vars) == {"height", "height_spread", "status", "level", "pair", *prefixed}
+    assert (data["status"] == "OK").all() and (data["observables/status"] == 2.0).all()
+
+
 def test_scattered_points_are_no_grid(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="expected individuals on a grid, got 20 different ones over 20 of x × 20"):
         run(plane, {"name": "random", "samples": 20}, tmp_path).to_xarray()
