@@ -1,4 +1,4 @@
-"""Where processes elsewhere connect to the leader, and prove themselves before it listens to them."""
+"""Where supervisors and workers connect to the leader; nobody is listened to before having proved the run's secret."""
 
 import contextlib
 import selectors
@@ -14,7 +14,7 @@ from l2l.protocol.handshake import Challenge, Keys, new_secret
 from l2l.protocol.temporary import socket_folder, socket_in
 
 _PATIENCE = 10.0
-"""Seconds that a client has to prove itself."""
+"""Seconds that a client has to prove itself: thousands that come at once, over a slow network, need some of them."""
 _UNAUTHENTICATED = 1 << 14
 """Clients that may be about to prove themselves at once, and no more than take half of the files that may be open."""
 _AT_ONCE = 16
@@ -86,7 +86,7 @@ class Listener:
 
     @property
     def crowded(self) -> bool:
-        """Whether somebody is about to prove himself or has to wait, so that `check` is to be called each second."""
+        """Whether clients are still authenticating or have to wait; then call `check` every second."""
         return bool(self._unauthenticated) or not self._open
 
     @property

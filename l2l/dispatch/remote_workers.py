@@ -17,7 +17,7 @@ from l2l.protocol.handshake import Keys
 from l2l.protocol.messages import Exited, Kill, Recall, Stop, SupervisorConfig
 from l2l.protocol.trials import Headers
 
-_FAREWELL = 10.0
+_FAREWELL = 10.0  # seconds beyond the grace in which supervisors end their workers and hang up
 _DISTURBED = 10
 """How often the channel of the worker that has a trial may be disturbed before we give up: not by chance then."""
 

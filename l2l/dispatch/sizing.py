@@ -2,13 +2,13 @@
 
 import math
 
-_OVERHEAD = 5e-6
-_MOST = 1024
-_MOST_BYTES = 1 << 22
+_OVERHEAD = 5e-6  # seconds that sending and receiving a trial take, whatever it simulates
+_MOST = 1024  # trials of a batch: with more a message's fixed cost no longer shows
+_MOST_BYTES = 1 << 22  # bytes of a batch: more would keep a slow network busy while workers wait
 
 
 class Sizing:
-    """Learns how long trials take, and sizes batches to about so much work that sending them does not count.
+    """Learns how long trials take, and sizes batches so that sending them takes a small share of their time.
 
     Args:
         slots: Workers that share the backlog.
@@ -28,7 +28,7 @@ class Sizing:
         self._grown = 1
         self._bytes = 0.0
         self.seconds: float | None = None
-        """Of a trial, a moving mean with our own overhead; None before the first."""
+        """Moving mean of seconds per trial, dispatch included; None before the first result."""
 
     def learn(self, seconds: float, count: int) -> None:
         """Take note that `count` trials took so long together."""

@@ -54,6 +54,6 @@ class LocalLauncher(PooledLauncher):
         if not resources.gpus:
             return [environment_of(resources.threads)] * workers
         shares = gpu_shares(
-            gpus_here(), resources.gpus, least=self._workers or 1, what="worker(s)", where="on this machine"
+            gpus_here(), resources.gpus, least=self._workers or 1, what="worker(s)", remedy=" on this machine"
         )
         return [environment_of(resources.threads, share) for share in shares[:workers]]

@@ -106,7 +106,9 @@ def gpus_here() -> list[str]:
     return [str(number) for number, _ in enumerate(line for line in listed.splitlines() if line.startswith("GPU "))]
 
 
-def gpu_shares(devices: Sequence[str], each: int, *, least: int, what: str, where: str) -> list[list[str]]:
+def gpu_shares(
+    devices: Sequence[str], each: int, *, least: int, what: str, where: str = "", remedy: str = ""
+) -> list[list[str]]:
     """Equal shares of GPUs, as many as there are.
 
     Args:
@@ -114,14 +116,16 @@ def gpu_shares(devices: Sequence[str], each: int, *, least: int, what: str, wher
         each: GPUs per share.
         least: Shares that are needed.
         what: Who gets them, for the message ("worker(s)").
-        where: Where the devices are, for the message ("on this machine").
+        where: Where the devices are listed, for the message ("in CUDA_VISIBLE_DEVICES").
+        remedy: The end of the message.
 
     Raises:
         OptionError: There are fewer shares than are needed.
     """
     if least * each > len(devices):
+        need = f"{least * each} {where}".rstrip()
         raise OptionError(
-            f"resources.gpus: {least} {what} with {each} GPU(s) each need {least * each}, got {len(devices)} {where}"
+            f"resources.gpus: {least} {what} with {each} GPU(s) each need {need}, got {len(devices)}{remedy}"
         )
     return [list(devices[first : first + each]) for first in range(0, len(devices) - each + 1, each)]
 

@@ -30,10 +30,10 @@ from l2l.worker.ranks import received, serve_together
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
-_CALL, _HOST, _GPUS = 4321, 4322, 4323
+_CALL, _HOST, _GPUS = 4321, 4322, 4323  # tags of our messages; `worker/ranks.py` has 4331 to 4333
 _WHICH_GPUS = "gpus"
 _SIZES = (*mpi_variables.SIZE, "SLURM_STEP_NUM_TASKS")
-_LONGEST_NAP = 0.02
+_LONGEST_NAP = 0.02  # seconds between two looks for the next run: only the first trial waits for it
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 """Seconds until a rank that was cut off from the leader comes back to it, longer each time."""
 
@@ -162,8 +162,11 @@ def _shares(world: "Intracomm", working: range, each: int) -> dict[int, list[str
     shares: dict[int, list[str]] = {}
     for rank, (gpus, own) in seen.items():
         company = [rank] if own else [other for other in hosts if hosts[other] == hosts[rank]]
-        where = f"in CUDA_VISIBLE_DEVICES on {hosts[rank].split()[0]}; start fewer ranks there"
-        shares[rank] = gpu_shares(gpus, each, least=len(company), what="rank(s)", where=where)[company.index(rank)]
+        remedy = f" on {hosts[rank].split()[0]}; start fewer ranks there"
+        all_shares = gpu_shares(
+            gpus, each, least=len(company), what="rank(s)", where="in CUDA_VISIBLE_DEVICES", remedy=remedy
+        )
+        shares[rank] = all_shares[company.index(rank)]
     return shares
 
 

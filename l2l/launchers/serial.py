@@ -19,8 +19,8 @@ from l2l.worker.evaluate import Evaluator, Timed, evaluation
 from l2l.worker.prepare import described, set_up
 from l2l.worker.threads import Threads
 
-_SHARE = 0.05
-_BATCH = 16
+_SHARE = 0.05  # seconds of work per `collect`: signals and the progress on screen wait for that long
+_BATCH = 16  # trials of a vectorized batch: as many as workers begin with
 
 
 class SerialLauncher(Launcher):
@@ -47,7 +47,7 @@ class SerialLauncher(Launcher):
         self._since = 0.0  # when its state began, in Unix seconds
 
     def capacity(self, resources: Resources, *, programs: bool = False) -> int:
-        """One."""
+        """Always 1: trials run in this process."""
         return 1
 
     def start(self, optimizee: Optimizee, resources: Resources, folder: Path | None = None) -> None:

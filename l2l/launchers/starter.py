@@ -7,8 +7,8 @@ import threading
 
 _STARTERS = ("mpiexec", "mpirun", "orterun", "prterun", "prte", "prted", "orted", "hydra_pmi_proxy", "slurmstepd")
 """How the names of those processes begin that start the ranks of a machine."""
-_LOOK = 1.0
-_RESUMABLE = 75
+_LOOK = 1.0  # seconds between two looks at the starter where the system has no pidfd
+_RESUMABLE = 75  # exit code of a run that can be resumed (EX_TEMPFAIL)
 _FAREWELL = 60.0
 """Seconds for a rank to end by itself; MPI's own end may wait for the dead for ever."""
 

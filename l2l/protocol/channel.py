@@ -26,8 +26,9 @@ LARGEST = LARGEST_RESULT + (1 << 26)
 _LENGTH = struct.Struct("=Q")
 _HEAD = _LENGTH.size
 _CODE = 16  # bytes: 2^128 guesses, of which the first wrong one ends the connection
-_LEAST_ROOM, _ROOM = 1 << 12, 1 << 18
-_CAPACITY = 1 << 20
+_LEAST_ROOM = 1 << 12  # bytes that an inbox begins with: a leader has thousands of them
+_ROOM = 1 << 18  # bytes that one read takes at most, unless a single message is longer
+_CAPACITY = 1 << 20  # bytes of a pipe: what Linux lets an ordinary user ask for (/proc/sys/fs/pipe-max-size)
 
 _SMALL = 1 << 16  # bytes that are copied in less time than a second system call takes
 

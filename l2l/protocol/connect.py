@@ -1,4 +1,4 @@
-"""How a process elsewhere reaches the leader: address after address, until one answers that has the run's secret.
+"""How a supervisor, or a rank, reaches the leader: it tries address after address, until one has the run's secret.
 
 An address is `<host>:<port>`, or `unix:<machine>:<folder>:<path>` for a socket file. Such a path means another file on
 another machine, and who may write there may stand at it. So it is tried on the leader's machine alone, where the folder
@@ -19,18 +19,18 @@ from l2l.protocol.handshake import Keys, SilentError, introduce
 from l2l.protocol.temporary import boot, identity, socket_place
 
 _UNIX = "unix:"
-_CONNECT = 10.0
+_CONNECT = 10.0  # seconds for TCP or the system to take a connection; a firewall that drops packets never answers
 _SILENCE = 10.0
 """Seconds that the first one at an address has to answer; twice as long each time that all have been tried."""
-_LONGEST_SILENCE = 600.0
+_LONGEST_SILENCE = 600.0  # seconds that a silence grows to: ten minutes between two tries disturb nobody
 _CROWDED = 120.0
 """Seconds for which we try again where the system takes no connection at once."""
-_PAUSE = 0.05
+_PAUSE = 0.05  # seconds between two rounds over all addresses, so that a refusing port burns no core
 _PATIENCE = 86400.0
 """Seconds after which one who never says anything is no leader that is busy, as with an optimizer that thinks."""
 _ROOM = 1 << 20
-"""Bytes that a worker may write before the leader reads. A short result takes several times its size of them: the usual
-room holds a few hundred, and then the worker waits."""
+"""Bytes of SO_SNDBUF: what a worker may write before the leader reads. On a Unix socket a short result takes several
+times its size of them. The system's default holds a few hundred results, and then the worker would wait."""
 _CREDENTIALS = struct.Struct("3i")
 
 

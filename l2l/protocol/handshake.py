@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 from l2l.errors import LauncherError
 
 MAGIC = b"l2l-2\n"
-NONCE = 32
-PROOF = 32
+NONCE = 32  # bytes of a number used once: never drawn twice
+PROOF = 32  # bytes of an HMAC with SHA-256
 LONGEST = 1024
 """Bytes of an introduction at most."""
 

@@ -1,4 +1,4 @@
-"""A page shared by leader and worker: which trial runs since when, and which must not start any more."""
+"""A page of memory that worker and supervisor share: which trial runs since when, and which must not start any more."""
 
 import contextlib
 import fcntl
@@ -12,14 +12,14 @@ _CURRENT, _SINCE, _COUNT, _SKIP, _LOG, _DONE = range(6)
 """The places of the fields in the page; `_SINCE` is a float."""
 
 _ADD_SEALS, _SEAL_FUTURE_WRITE = 1033, 0x10
-"""Of fcntl(2) on Linux; Python does not name them on every system."""
+"""F_ADD_SEALS and F_SEAL_FUTURE_WRITE of fcntl(2) on Linux 5.1; Python does not name them on every system."""
 
 
 class StatusPage:
-    """A few fields of shared memory, so that announcing a trial costs no system call.
+    """A few fields of shared memory, so that a worker begins a trial without a system call.
 
-    The worker announces a trial and only then looks whether it is recalled; the leader recalls and only then looks
-    what is announced: at least one of them sees the other.
+    The order matters. The worker writes which trial begins, and only then looks whether it is recalled; the supervisor
+    recalls, and only then looks which trial has begun. So at least one of the two sees the other, without a lock.
 
     Args:
         descriptor: Of a file of at least a page.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from l2l.files import open_new
 
-_TAIL = 16384
+_TAIL = 16384  # bytes that are read from a log's end: the stacks of some dozen threads
 _FATAL = "Fatal Python error:"
 _STACKS = ("Current thread 0x", "Thread 0x")
 _NOISE = ('  File "<frozen runpy>"', "Extension modules:")

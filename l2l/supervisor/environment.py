@@ -1,4 +1,4 @@
-"""The environment of an evaluating process: threads, GPUs, and no trace of MPI."""
+"""The environment of a worker: threads, GPUs, and no trace of MPI."""
 
 import os
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ def visible_gpus() -> list[str] | None:
 
 
 def environment_of(threads: int, devices: Sequence[str] | None = None) -> dict[str, str]:
-    """The environment of an evaluating process: ours, with threads pinned, and without a trace of MPI.
+    """The environment of a worker: that of this process, with threads pinned, and without a trace of MPI.
 
     A library that takes itself for a rank of our job does what it should not: NEST ends its process.
 
     Args:
-        threads: Of each trial.
-        devices: The GPUs that it may use; None where trials use none.
+        threads: Threads of each trial.
+        devices: The GPUs that it may use, as CUDA names them; None if trials use none.
     """
     # outside of a rank they are the user's wishes for programs that use MPI, and stay
     is_rank = any(name in os.environ for name in mpi_variables.RANK)

@@ -1,4 +1,8 @@
-"""How much memory a process and all that it started hold, with pages that several of them share counted once."""
+"""How much memory a process and all that it started hold.
+
+Linux counts a page that several processes share for each of them (resident set), or in equal parts (proportional set,
+`smaps_rollup`). The first is quick and too large; only if it exceeds a limit the second, slow and exact, is read.
+"""
 
 import os
 import sys

@@ -1,4 +1,8 @@
-"""One evaluating process, as the process that started it sees it."""
+"""A worker's process, as its supervisor sees it: how it is started, traced, killed and reaped.
+
+Order of the two threads that use it: the watchdog condemns, traces and kills; the main thread reaps. `_lock` guards
+`code`: as long as it is None the process is not reaped, so that its number cannot mean another process.
+"""
 
 import contextlib
 import os
@@ -20,17 +24,19 @@ from l2l.supervisor.crash_report import log_size, shorten, tail
 
 _PROGRAM = str(Path(__file__).absolute().parents[1] / "worker" / "__main__.py")
 _UNKILLABLE = 5.0
-_FAREWELL = 1.0
+"""Seconds after SIGKILL in which a process ends unless it hangs in the system, as on a dead file server."""
+_FAREWELL = 1.0  # seconds that an idle worker gets to tear down when the run is over
 _AFTERMATH = 0.2
+"""Seconds to wait after a worker died by SIGKILL: a batch system that ends the job kills this process within them."""
 
 
 class WorkerProcess:
-    """An evaluating process: its page and its log, how it is watched, and how it ends.
+    """A worker's process: its status page and its log, how it is watched, and how it ends.
 
     Args:
-        log: What it writes.
-        marker: That the process and all that it starts carry, `<leader>/<worker>/`.
-        environment: Of the process.
+        log: The file to which it writes.
+        marker: The value of `MARKER` in its environment, which all that it starts inherits: `<leader>/<worker>/`.
+        environment: The other variables of its environment.
         reading: The descriptor from which it takes messages; stays open here.
         writing: The descriptor to which it writes results; stays open here.
         keys: That seal both; None for pipes, which only this process and its child have.
@@ -55,7 +61,8 @@ class WorkerProcess:
         self.code: int | None = None
         self._known: dict[int, int] = {}
         self.page = StatusPage.create()
-        self._inherited = peak_memory()  # what the system counts as its child's from the start
+        # a child begins as a copy of this process, whose peak memory Linux counts as the child's own (getrusage)
+        self._inherited = peak_memory()
         self._lock = threading.Lock()
         handed = -1 if keys is None else _readable(b"".join(keys))
         try:
@@ -76,12 +83,13 @@ class WorkerProcess:
                 stderr=log,
                 pass_fds=[one for one in theirs if one >= 0],
                 env=environment,
+                # a session of its own: Ctrl-C on the terminal is for the leader, and killpg reaches the whole group
                 start_new_session=True,
             )
 
     @property
     def running(self) -> Running | None:
-        """What it is at; from any thread."""
+        """The trial that it is at; may be read from any thread."""
         try:
             return self.page.running
         except ValueError:
@@ -91,24 +99,25 @@ class WorkerProcess:
         """What the watchdog does before it lets the process write where it is."""
 
     def trace(self) -> None:
-        """Let it write where it is to its log; from any thread."""
+        """Let it write the stacks of its threads to its log; may be called from any thread."""
         with self._lock:
             if self.code is None:
                 with contextlib.suppress(OSError):
                     os.kill(self.pid, TRACE_SIGNAL)
 
     def remember(self) -> None:
-        """Note what it has started, to be found after its end too; from any thread."""
+        """Note which processes it has started, so that they are found after its end; may be called from any thread."""
         with self._lock:
             if self.code is None and (known := descendants(self.pid)):
                 self._known = known
 
     def kill(self) -> None:
-        """Kill it and all that it started; from any thread."""
+        """Kill it and all that it started; may be called from any thread."""
         with self._lock:
             if self.code is None:
                 with contextlib.suppress(OSError):
-                    os.kill(self.pid, signal.SIGSTOP)  # so that it starts nothing more
+                    # stopped first: a program that forks again and again would else outrun us
+                    os.kill(self.pid, signal.SIGSTOP)
                 end_descendants(self.pid)
                 with contextlib.suppress(OSError):
                     os.killpg(self.pid, signal.SIGKILL)
@@ -136,6 +145,7 @@ class WorkerProcess:
                     self.code = self._popen.returncode = -signal.SIGKILL
                 return self.code
             time.sleep(0.001)
+        # before wait4: as long as it is a zombie its number is the number of its session, by which members are found
         end_known(self._known)
         end_all(self.marker, {self.pid})
         with self._lock:
@@ -200,6 +210,7 @@ def _readable(text: bytes) -> int:
 
 
 def _pidfd(pid: int) -> int | None:
+    """A descriptor that is readable once the process has ended (Linux 5.3): one `select` waits for it and for messages."""
     try:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):
@@ -207,6 +218,7 @@ def _pidfd(pid: int) -> int | None:
 
 
 def _is_dead(pid: int) -> bool:
+    """Whether a child has ended. WNOWAIT leaves it unreaped, so that its number stays its own."""
     if hasattr(os, "waitid"):
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     import psutil

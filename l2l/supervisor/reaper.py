@@ -16,16 +16,16 @@ if __name__ == "__main__":  # started by its file, in a Python without site pack
 
 from l2l.process_tree import descendants, end_all, end_known
 
-_PATIENCE = 5.0
+_PATIENCE = 5.0  # seconds for the reaper to end what is left, as long as `end_all` takes at most
 _LOOK = 0.2
 """Seconds between two looks at what workers started: what hid itself since then outlives a leader that is killed."""
 
 
 class Reaper:
-    """The leader's end: start it, tell it of each worker, and let it go.
+    """Starts a reaper, tells it of each worker through a pipe, and lets it go at the end.
 
     Args:
-        marker: That the leader's workers carry.
+        marker: How the value of `MARKER` begins in the environment of all workers.
     """
 
     def __init__(self, marker: str) -> None:
@@ -65,7 +65,13 @@ class Reaper:
 
 
 def main(marker: str, leader: int) -> None:
-    """Wait for the leader's end, then end its workers."""
+    """Wait for the end of the supervisor, then end its workers: what runs in the reaper's own process.
+
+    Args:
+        marker: As of `Reaper`.
+        leader: The process number of the supervisor. The end of the pipe tells of its death, and so does another
+            parent: a copy of the supervisor that somebody forked may hold the pipe open.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     sessions: set[int] = set()

@@ -1,7 +1,7 @@
-"""What looks after workers on another machine or in another rank: starts them, watches over them, tells of their end.
+"""Starts the workers of a machine, a rank or a job step, watches them, and tells the leader how they ended.
 
-A supervisor holds one connection to the leader for orders and news; each of its workers has one of its own, over which
-trials and results travel without passing through here.
+A supervisor has one connection to the leader. Each of its workers has another one, which the supervisor opens and hands
+over: trials and results travel on it without passing through here.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from l2l.supervisor.reaper import Reaper
 from l2l.supervisor.watchdog import Watchdog
 
 _PATIENCE = 3600.0
-"""Seconds for the leader's orders, behind its ready: one that is busy meanwhile writes them when it comes to it."""
+"""Seconds for the leader to send the settings: a leader that is busy, as with an optimizer, sends them after that."""
 
 
 class _ConnectedProcess(WorkerProcess):
-    """A worker's process with the supervisor's hold on its connection."""
+    """A worker's process whose connection the supervisor holds too, so that it can cut it."""
 
     def __init__(self, number: int, link: Link, log: Path, **rest: Any) -> None:
         self.number = number
@@ -42,7 +42,7 @@ class _ConnectedProcess(WorkerProcess):
             os.close(writing)
 
     def condemn(self) -> None:
-        """Cut its connection: what it says from here on may be disturbed."""
+        """Cut its connection: the signal that makes it write its stacks may disturb what it sends."""
         self.cut(socket.SHUT_RDWR)
 
     def cut(self, how: int) -> None:
@@ -51,7 +51,7 @@ class _ConnectedProcess(WorkerProcess):
             self.connection.shutdown(how)
 
     def exited(self) -> Exited:
-        """End it; what is to be told of it."""
+        """End it; returns what the leader is told of it."""
         code, killed = self.end(), self.killed
         running = killed.running if killed else self.running
         return Exited(
@@ -74,8 +74,8 @@ class Supervisor:
     Args:
         addresses: Where the leader listens; the first that answers is taken.
         secret: The run's.
-        places: How many workers.
-        request_id: By what the leader's own order started it, in words of its launcher.
+        places: Number of workers.
+        request_id: Names the leader's request by which it was started; "" under launchers without requests.
         gpus: That its workers may use; all that it sees itself unless given.
 
     Raises:
@@ -119,7 +119,7 @@ class Supervisor:
                 return message
             if time.monotonic() > deadline:
                 break
-        raise LauncherError("the leader took our ready and gave no orders")
+        raise LauncherError("the leader took our introduction and sent no settings")
 
     def serve(self) -> bool:
         """Look after the workers until the leader says that it is over, or is gone; whether it said so."""

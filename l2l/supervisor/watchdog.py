@@ -1,4 +1,8 @@
-"""A thread of the leader that ends trials beyond their limits and keeps logs short."""
+"""A thread of the supervisor that ends trials beyond their limits and keeps logs short.
+
+It sees each overrun twice before it acts: the worker writes several words of the status page for a trial, and a look
+between two of them would take the end of one trial for the beginning of the next.
+"""
 
 import threading
 import time
@@ -11,7 +15,7 @@ from l2l.supervisor.crash_report import shorten
 from l2l.supervisor.memory import proportional, resident
 from l2l.supervisor.process import WorkerProcess
 
-_TICK = 0.05
+_TICK = 0.05  # seconds between two looks: no limit is exceeded by much more
 _LOGS = 1.0
 """Seconds between two looks at the logs, and at the programs that models started."""
 _AGAIN = 0.005
@@ -21,10 +25,10 @@ _STOPPED = 0.25
 
 
 class Watchdog:
-    """Looks after workers while the leader may be busy with other things.
+    """Watches workers while the main thread may be busy with other things.
 
     Args:
-        processes: The workers' that there are now.
+        processes: Returns the processes that there are now.
         timeout: Seconds that a trial may take; None for no limit.
         memory: Bytes that a trial may hold; None for no limit.
     """
@@ -58,7 +62,11 @@ class Watchdog:
                     shorten(one.log)
 
     def _rest(self, seconds: float) -> bool:
-        """Wait; whether it is over. Where that took too long the whole job was stopped (SIGSTOP), which is noted."""
+        """Wait; returns whether the watchdog is to end.
+
+        If waiting took much longer than asked, the whole job was stopped (SIGSTOP, a suspended laptop). The time is
+        noted, and counts for no trial.
+        """
         begin = time.monotonic()
         ended = self._ended.wait(seconds)
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""What an evaluating process does first: die with its leader, ignore its signals, keep its own out of a model's way."""
+"""What a worker does first: it sees that it dies with its supervisor, ignores signals, and hides its descriptors."""
 
 import contextlib
 import faulthandler
@@ -19,16 +19,19 @@ _DEATH_SIGNAL, _SUBREAPER = 1, 36
 
 
 def protect(leader: int, log: int) -> None:
-    """Tie this process to its leader and arm it.
+    """See that this process dies with its parent, and that a crash is written down.
 
     Args:
-        leader: Its process number; this process ends if it is gone already.
+        leader: The process number of the parent; this process ends if that is gone already.
         log: The descriptor to which the stacks of a crash are written.
     """
+    # PR_SET_PDEATHSIG follows the *thread* that forked us, not its process: who starts workers must do so from a thread
+    # that lives as long as they are to live. It is set before the look at getppid: a parent that died in between shows.
     _control(_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != leader:
         sys.exit(0)
-    # a program whose parent ended becomes our child, and not that of the system: so it is counted, and ends with us
+    # PR_SET_CHILD_SUBREAPER: a program whose parent ended becomes our child, not that of the system; so its memory is
+    # counted as the trial's, and it ends with us
     _control(_SUBREAPER, 1)
     faulthandler.enable(log)
     faulthandler.register(TRACE_SIGNAL, log, all_threads=True)
@@ -53,7 +56,10 @@ def private(descriptor: int) -> int:
 
 
 def at_fork_close(descriptors: Callable[[], tuple[int, ...]]) -> None:
-    """Keep copies of this process that a model forks away from our channel."""
+    """Keep copies of this process, which a model may fork, away from our channel.
+
+    A copy that held the writing end would keep the channel open after the worker's death, which is known by its end.
+    """
 
     def close() -> None:
         for descriptor in descriptors():
@@ -68,12 +74,14 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 
 
 def _obey() -> None:
+    """Give a forked copy the usual reactions to signals back, unless the model has set its own."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
         if signal.getsignal(number) is _ignore:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _control(option: int, value: int) -> None:
+    """Call prctl(2), which only Linux has."""
     if sys.platform.startswith("linux"):
         import ctypes
 

@@ -32,8 +32,8 @@ from l2l.worker.threads import Threads
 if TYPE_CHECKING:
     from mpi4py.MPI import Comm
 
-_TELL, _ANSWER, _NOTED = 4331, 4332, 4333
-_LONGEST_NAP = 0.005
+_TELL, _ANSWER, _NOTED = 4331, 4332, 4333  # tags of our messages; `mpi.py` has 4321 to 4323
+_LONGEST_NAP = 0.005  # seconds between two looks for a message: adds less than 1 % to a trial of a second
 _DEADLOCK = 60.0
 """Seconds for which ranks may go on with a trial in which another rank raised; after that they wait for it in vain."""
 
@@ -150,7 +150,7 @@ def _assist(comm: "Comm", inner: "Comm") -> None:
 
 
 def _emptied(header: BatchHeader, row: Any) -> Path | None:
-    """Where the folder stands that the ranks of a trial share, which none of them has begun to fill."""
+    """The trial's shared folder, emptied before any rank starts; None if trials have none."""
     if header.root is None:
         return None
     index, number, attempt, *_ = row

@@ -1,4 +1,4 @@
-"""What a worker of somebody else's executor does for us: it has a few trials run, in processes kept for the run.
+"""Runs inside a third-party executor's worker: evaluates batches of trials in child processes kept for the run.
 
 A task comes as one call of `carry_out`. The processes that evaluate are children of the executor's worker, one
 for each call that it makes at the same time; so a trial that crashes, hangs or eats its memory costs itself alone.
@@ -34,7 +34,7 @@ from l2l.protocol.trials import BatchHeader, TrialRow
 from l2l.supervisor.environment import environment_of, visible_gpus
 from l2l.values import Evaluation
 
-_LOOK = 0.1
+_LOOK = 0.1  # seconds between two looks whether the run is over, while a trial runs
 _PATIENCE = 60.0
 """Seconds for a leader, which answers from a thread of its own, to answer; without it tasks are carried out too."""
 _IDLE = 30.0

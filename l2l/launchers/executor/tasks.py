@@ -19,9 +19,9 @@ from l2l.protocol.messages import Refused
 from l2l.protocol.trials import Headers, row_of
 from l2l.values import Evaluation, Failure, Status, Trial
 
-_LOOK = 1.0
-_FAREWELL = 10.0
-_TROUBLES = 3
+_LOOK = 1.0  # seconds without news after which the executor is asked whether it still works
+_FAREWELL = 10.0  # seconds in which the executor's workers end their processes and hang up
+_TROUBLES = 3  # tasks that fail one after the other before any worker was ready, or executors that break
 _LEAST_WORK, _WORK_PER_SLOT, _MOST_WORK = 0.1, 0.005, 2.0
 """Seconds of a batch: an executor takes some hundred tasks a second from one process, however many workers it has."""
 

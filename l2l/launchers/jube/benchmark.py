@@ -20,7 +20,7 @@ from l2l.protocol.messages import Refused
 from l2l.supervisor.crash_report import log_size, tail
 from l2l.values import Evaluation, Failure, Status, Trial
 
-_FAREWELL = 10.0
+_FAREWELL = 10.0  # seconds for JUBE to conclude a benchmark whose trials are all back, plus what its size needs
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ from l2l.files import open_log
 from l2l.supervisor.reaper import Reaper
 
 _OLDEST = (2, 5)
-_LOOK = 2.0
-_PATIENCE = 60.0
+_LOOK = 2.0  # seconds between two questions to the queue: often enough for jobs that take minutes
+_PATIENCE = 60.0  # seconds for a program of JUBE or Slurm to answer: a busy controller takes its time
 _SLURM = "apt install slurm-client, or your site's module of it"
 _DEAF = 'trap "" TERM INT HUP USR1; exec jube "$@"'
 """A batch system tells all processes of a job that it ends; what is to become of it the leader decides."""

@@ -10,7 +10,7 @@ from l2l.launchers.jube.work_package import RESULTS, PackageSpec, entries, read_
 from l2l.values import Evaluation, Trial
 
 _Key = tuple[int, int, int, int, bool, bytes]
-_KEPT = 2
+_KEPT = 2  # benchmarks whose results stay: by the second one after it the run's journal has them on the disk
 
 
 class EarlierBenchmarks:

@@ -27,11 +27,12 @@ from l2l.supervisor.environment import environment_of
 from l2l.supervisor.reaper import Reaper
 from l2l.values import Evaluation, Resources, Trial
 
-_JOBS = 16
-_LEAST, _MOST, _SHARE = 0.01, 1.0, 0.05
+_JOBS = 16  # batch jobs at once: few enough for the limits of most sites' queues
+_LOOK_LEAST, _LOOK_MOST = 0.01, 1.0  # seconds between two looks at the files of results
+_LOOK_SHARE = 0.05  # of the time that was waited already: results are seen at most 5 % later than they came
 _UNDER_WAY = 2
 """Benchmarks that JUBE may still be concluding when another begins."""
-_FAREWELL = 10.0
+_FAREWELL = 10.0  # seconds at the end of a run for JUBE to conclude benchmarks whose trials are all back
 _FILES = {"local": (11, 5), "slurm": (13, 8)}
 """Platform → how many stay of a benchmark, and of each of its work packages."""
 
@@ -272,7 +273,7 @@ class JubeLauncher(Launcher):
                 self._abandon()
 
     def _abandon(self) -> None:
-        """End what runs."""
+        """Kill all running benchmarks, and cancel their batch jobs."""
         left = [*self._open, *self._closing]
         self._open, self._closing, self._current = [], [], None
         end_all(self._marker, ())
@@ -302,12 +303,12 @@ class JubeLauncher(Launcher):
         begin = time.monotonic()
         while self._current is not None and self._current.wanted and time.monotonic() - begin < grace:
             self._current.look()
-            time.sleep(_LEAST)
+            time.sleep(_LOOK_LEAST)
         while self._closing and time.monotonic() - begin < max(grace, _FAREWELL):
-            time.sleep(_LEAST)
+            time.sleep(_LOOK_LEAST)
             self._closing = [one for one in self._closing if not one.concluded()]
 
 
 def _pause(age: float) -> float:
     """Seconds between two looks: a small share of what was waited already."""
-    return min(max(_LEAST, _SHARE * age), _MOST)
+    return min(max(_LOOK_LEAST, _LOOK_SHARE * age), _LOOK_MOST)

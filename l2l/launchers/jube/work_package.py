@@ -41,6 +41,7 @@ from l2l.supervisor.environment import environment_of, visible_gpus
 from l2l.values import Evaluation, Resources, Status, Trial
 
 _AFTERMATH = 0.2
+"""Seconds to wait before failures are written down: a batch system that ends the job ends this process within them."""
 PROGRAM = str(Path(__file__).absolute())
 PLAN = "plan.json"
 RESULTS = ".results.jsonl"

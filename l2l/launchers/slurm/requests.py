@@ -39,7 +39,7 @@ class Request(ABC):
         self.places = places
         self.log = log
         self.request_id = ""
-        """By which its supervisors name it; another one each time that it is given."""
+        """What its supervisors report in their introduction; a new one at each submission."""
         self.failed_starts = 0
         """How often in a row it ended before a worker was ready, or was refused."""
         self.arrived = False
@@ -168,7 +168,7 @@ class Step(Request):
         return not bad_nodes(self._nodes)
 
     def waits(self) -> bool:
-        """Never for long: the nodes are ours."""
+        """Always False: a step starts at once on nodes that are allocated."""
         return False
 
     def cancel(self) -> None:

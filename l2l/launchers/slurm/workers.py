@@ -12,12 +12,12 @@ from l2l.launchers.slurm.requests import Job, Request, look_after
 from l2l.protocol.messages import WHATEVER, Exited, LeaderAddress, cause_of
 from l2l.values import Status
 
-_LOOK = 0.25
+_LOOK = 0.25  # seconds between two looks at job steps, which are our own child processes
 _ASK = 2.0
 """Seconds between two questions to the queue."""
-_FRUITLESS = 3
-_FAREWELL = 2.0
-_LONGEST_PAUSE = 30.0
+_FAILED_STARTS = 3  # how often a request may end before a worker was ready, until we give up
+_FAREWELL = 2.0  # seconds for job steps to end by themselves, before they are cancelled
+_LONGEST_PAUSE = 30.0  # seconds until a request that failed is submitted again, doubled each time up to this
 _AFTERMATH = 60.0
 """Seconds after which ranks that are cut off, and whose step is said to go on, are given up as lost."""
 
@@ -196,7 +196,7 @@ class SlurmWorkers(RemoteWorkers):
         """Let a request that failed rest for a while; whether it failed too often, and no other goes better."""
         request.failed_starts += 1
         request.due = now + min(2.0**request.failed_starts, _LONGEST_PAUSE)
-        return request.failed_starts >= _FRUITLESS and not any(worker.ready for worker in self.present)
+        return request.failed_starts >= _FAILED_STARTS and not any(worker.ready for worker in self.present)
 
     def _give_up(self, now: float) -> None:
         for cut in [one for one in self._orphans if now - one.since > _AFTERMATH]:
