@@ -210,7 +210,7 @@ def _readable(text: bytes) -> int:
 
 
 def _pidfd(pid: int) -> int | None:
-    """A descriptor that is readable once the process has ended (Linux 5.3): one `select` waits for it and for messages."""
+    """A descriptor that is readable once the process has ended (Linux 5.3), so that one `select` waits for all."""
     try:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):
