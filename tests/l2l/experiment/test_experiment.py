@@ -97,6 +97,20 @@ def test_a_finished_run_is_extended(tmp_path: Path) -> None:
     same(parts, whole)
 
 
+def test_the_progress_has_the_course_of_all_generations_also_after_a_resumption(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    with pytest.raises(KeyboardInterrupt):
+        experiment(tmp_path / "run").run(progress=Interrupting(after=2))
+    trajectory = experiment(tmp_path / "run").run(progress=told.append)
+    assert len(told[-1].course) == 5
+    for number, one in enumerate(told[-1].course):
+        mine = trajectory.individuals["generation"] == number
+        fitness = trajectory.individuals["fitness/reward"][mine]
+        assert one.best == (fitness.max(),)
+        assert one.median == pytest.approx((np.median(fitness),))
+        assert one.width == pytest.approx((np.subtract(*np.quantile(fitness, (0.75, 0.25))),))
+
+
 def test_a_different_experiment_in_the_folder_is_refused_by_name(tmp_path: Path) -> None:
     experiment(tmp_path / "run").run()
     with pytest.raises(DifferentExperiment, match=r"seed: 3 in the folder, 4 here"):
