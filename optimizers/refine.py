@@ -321,7 +321,7 @@ class Refine(Optimizer):
 
     def _axes_of(self, cells: Integers) -> Integers:
         """(m,) along which axis cells are to be halved: of the longer ones that along which they vary most."""
-        can = self.cells.divisible(cells)
+        can = self.cells.divisible[cells]
         if not can.any():
             return np.full(len(cells), _VERIFY)
         corners = self._corner_rows(cells)
@@ -429,23 +429,26 @@ class Refine(Optimizer):
                 self.cells.probed[done] = True
                 self.cells.state[done] = OPEN
                 self._judge(done)
+        made = []
         for axis, (cells, block) in list(self._waiting.items()):
             known = (self._state[block] >= _KNOWN).all(axis=1)
-            if not known.any():
-                continue
-            self._waiting[axis] = cells[~known], block[~known]
-            self._split(axis, cells[known], block[known])
+            if known.any():
+                self._waiting[axis] = cells[~known], block[~known]
+                made.append(self._split(axis, cells[known], block[known]))
+        if made:
+            children, corners = (np.concatenate(part) for part in zip(*made, strict=True))
+            self._meet(children, corners)
+            self._judge(children, corners)
 
-    def _split(self, axis: int, cells: Integers, block: Integers) -> None:
+    def _split(self, axis: int, cells: Integers, block: Integers) -> tuple[Integers, Integers]:
+        """Give cells their children; the rows of these (c,) and of their corners (c, k)."""
         if axis == _VERIFY:
             self.cells.state[cells] = FINAL
-            return
+            return np.zeros(0, dtype=np.int64), np.zeros((0, len(self.cells.corner_bits)), dtype=np.int64)
         inside = self.cells.inside[cells]
         places = np.where(inside[:, None] >= 0, self._places[inside], -1)
         children = self.cells.halve(cells, axis, places).reshape(-1)
-        corners = block[:, self.cells.pattern(axis).children].reshape(len(children), -1)
-        self._meet(children, corners)
-        self._judge(children, corners)
+        return children, block[:, self.cells.pattern(axis).children].reshape(len(children), -1)
 
     def _meet(self, cells: Integers, corners: Integers) -> None:
         """Let rules know which points are neighbours now."""
@@ -473,7 +476,7 @@ class Refine(Optimizer):
         states = self._state[corners]
         known = np.where(states >= _KNOWN, corners, -1)
         size = self.cells.size(cells)
-        divisible = self.cells.divisible(cells).any(axis=1)
+        divisible = self.cells.divisible[cells].any(axis=1)
         useful = divisible | ((states == _INFERRED) | (states == _ASKED)).any(axis=1)
         scores = np.full((len(cells), len(self._rules)), NONE)
         for place, rule in enumerate(self._rules):
@@ -486,7 +489,7 @@ class Refine(Optimizer):
 
     def _sizes(self, cells: Integers) -> Integers:
         """(m,) how large cells are; one of which the middle is known counts half."""
-        doubled: Integers = np.rint(2 * self.cells.volume(cells)).astype(np.int64)
+        doubled: Integers = np.rint(2 * self.cells.volume[cells]).astype(np.int64)
         return doubled - 2 * self.cells.probed[cells]
 
     def _touch(self, rows: Integers, surprising: NDArray[np.bool_]) -> None:

@@ -21,6 +21,21 @@ OPEN, WAITING, HALVED, FINAL = 0, 1, 2, 3
 """A cell that may be halved, one that waits for its points, one that has children, one of which all is known."""
 
 
+_COLUMNS = (
+    "low",
+    "side",
+    "combination",
+    "child",
+    "halved",
+    "state",
+    "inside",
+    "probed",
+    "volume",
+    "divisible",
+    "scores",
+)
+
+
 @dataclass(frozen=True)
 class Pattern:
     """How a cell is halved along an axis: its block are its corners and the points halfway between two of them.
@@ -56,6 +71,8 @@ class Cells:
         self.state: NDArray[np.int8] = np.zeros(0, dtype=np.int8)
         self.inside: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         self.probed: Mask = np.zeros(0, dtype=bool)
+        self.volume: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+        self.divisible: Mask = np.zeros((0, d), dtype=bool)
         self.scores: NDArray[np.float64] = np.zeros((0, rules))
         self.corner_bits = np.array(list(itertools.product((0, 1), repeat=d)), dtype=np.int64).reshape(2**d, d)
         self._patterns: dict[int, Pattern] = {}
@@ -83,7 +100,19 @@ class Cells:
         start, self.count = self.count, self.count + len(low)
         if self.count > len(self.low):
             more = max(self.count, 2 * len(self.low), 256) - len(self.low)
-            for name in ("low", "side", "combination", "child", "halved", "state", "inside", "probed", "scores"):
+            for name in (
+                "low",
+                "side",
+                "combination",
+                "child",
+                "halved",
+                "state",
+                "inside",
+                "probed",
+                "scores",
+                "volume",
+                "divisible",
+            ):
                 old = getattr(self, name)
                 setattr(self, name, np.concatenate([old, np.zeros((more, *old.shape[1:]), dtype=old.dtype)]))
         new = slice(start, self.count)
@@ -92,6 +121,8 @@ class Cells:
         self.inside[new] = inside
         self.scores[new] = -np.inf
         self.state[new] = OPEN
+        self.volume[new] = np.log2(side).sum(axis=1) - self._full.sum()
+        self.divisible[new] = self._divisible(low, side, combination)
         self._counted(side, 1)
 
     def _counted(self, side: Integers, sign: int) -> None:
@@ -110,21 +141,13 @@ class Cells:
                 found = max(found, 2.0 ** (int(powers[-1]) - 1) / (int(self.lattice.finest[axis]) - 1))
         return min(found, 1.0)
 
-    def divisible(self, cells: Integers) -> Mask:
+    def _divisible(self, low: Integers, side: Integers, combination: NDArray[Any]) -> Mask:
         """(m, a) along which axes cells can be halved: those with a value between their ends that has an effect."""
-        low, side = self.low[cells], self.side[cells]
-        can = (side > 1) & ~self.lattice.inactive[self.combination[cells]]
+        can: Mask = (side > 1) & ~self.lattice.inactive[combination]
         for axis in range(self.dimension):
             if not self.lattice.every_place[axis]:
-                can[:, axis] &= (
-                    self.lattice.values(axis, low[:, axis].astype(np.int64), side[:, axis].astype(np.int64)) > 1
-                )
+                can[:, axis] &= self.lattice.values(axis, low[:, axis], side[:, axis]) > 1
         return can
-
-    def volume(self, cells: Integers) -> Floats:
-        """(m,) binary logarithm of the share of their lattice that cells fill."""
-        found: Floats = (np.log2(self.side[cells]) - self._full).sum(axis=1)
-        return found
 
     def level(self, cells: Integers) -> Floats:
         """(m,) how often cells were halved along each axis, on average."""
@@ -133,7 +156,7 @@ class Cells:
 
     def size(self, cells: Integers) -> Size:
         """How large cells are, for rules."""
-        volume = self.volume(cells)
+        volume = self.volume[cells].astype(np.float64)
         mixed = cells.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # spreads equal cells over the lattice
         tie = (mixed >> np.uint64(40)).astype(np.float64) / 2.0**24
         return Size(volume + tie, volume * (self.dimension - 1) / max(self.dimension, 1))
@@ -173,7 +196,7 @@ class Cells:
 
     def middle(self, cells: Integers) -> tuple[Integers, Integers]:
         """Combinations (m,) and places (m, a) of the points in the middle of cells."""
-        can = self.divisible(cells)
+        can = self.divisible[cells]
         places = self.low[cells] + np.where(can, self.side[cells] // 2, 0)
         return self.combination[cells].astype(np.int64), places.astype(np.int64)
 
