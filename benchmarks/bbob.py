@@ -36,7 +36,19 @@ from threadpoolctl import threadpool_limits
 
 from l2l.registry import names
 
-UNSUITED = {"grid", "islands", "ensemble-kalman", "map-elites", "nsga2", "nsga3", "parallel-tempering"}
+UNSUITED = {
+    "grid",
+    "points",
+    "refine",
+    "saltelli",
+    "morris",
+    "islands",
+    "ensemble-kalman",
+    "map-elites",
+    "nsga2",
+    "nsga3",
+    "parallel-tempering",
+}
 """Ours that explore, sample, or want something else than one number to minimize."""
 VARIANTS = (
     "cma-es:model=quadratic",

@@ -237,7 +237,7 @@ class Judge:
         self.truth = what.truth(self.places / (finest - 1)).reshape(len(self.places), -1)
         self.range = np.ptp(self.truth, axis=0)
         corners = self._corners(self.truth.reshape(*self.shape, -1))
-        differing = np.ptp(corners, axis=0) > (0.25 * self.range if self.truth.shape[1] > 1 else 0.0)
+        differing = np.ptp(corners, axis=0) > (0.5 * TOLERANCE * self.range if self.truth.shape[1] > 1 else 0.0)
         self.boundary = differing.any(axis=-1)
 
     def _corners(self, values: NDArray[Any]) -> NDArray[Any]:

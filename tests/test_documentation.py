@@ -135,7 +135,7 @@ def test_a_scan_can_be_followed_from_coarse_to_fine(tmp_path: Path) -> None:
     coarse, fine = walk(MANUAL / "large-scans.md", tmp_path)[:2]
     assert "a lattice of 33 × 33 = 1,089 points, the first of 5 × 5 = 25" in coarse
     assert "all 250 samples are asked" in coarse
-    assert "all 1200 samples are asked" in fine
+    assert "all 800 samples are asked" in fine
     assert (tmp_path / "regimes.png").exists()
 
 

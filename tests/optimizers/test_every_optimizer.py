@@ -57,7 +57,6 @@ ENDLESS: Mapping[str, Mapping[str, Any]] = {
     "random": {},
     "saltelli": {"samples": 4096},
     "refine": {"finest": 1025},
-    "refine: steady": {"steady_state": True, "finest": 1025, "samples": EVALUATIONS + 100},
     "simulated-annealing": {"final": 0.0},
     "sobol": {},
     "sobol: steady": {"steady_state": True},
