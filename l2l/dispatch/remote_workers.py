@@ -44,7 +44,8 @@ class RemoteWorkers(Workers):
         self._lost: list[Worker] = []
         self._noted: dict[RemoteWorker, None] = {}
         self._unready: dict[RemoteWorker, None] = {}
-        self._refused: list[RemoteWorker] = []
+        self._heard: list[RemoteWorker] = []
+        """Workers from which something came last, for which `lost` sees whether it was a message."""
         self._disturbed: Counter[tuple[int, int, int]] = Counter()
         self._due = 0.0
         self._selector = selectors.DefaultSelector()
@@ -75,15 +76,14 @@ class RemoteWorkers(Workers):
             if events & selectors.EVENT_READ:
                 if what.inbox.closed:
                     self._selector.unregister(what.inbox.descriptor)  # else it is reported for ever
-                    if what.inbox.refused:
-                        self._refused.append(what)
                 readable[what] = None
         readable |= self._noted
         self._noted = {}
         now = time.monotonic()
         for worker in readable:
             worker.heard = now
-        return list(readable), []
+        self._heard = list(readable)
+        return self._heard, []
 
     def _someone_unready(self) -> bool:
         """Whether a worker has not said ready."""
@@ -215,8 +215,10 @@ class RemoteWorkers(Workers):
         Raises:
             LauncherError: It is disturbed again and again.
         """
-        while self._refused:
-            self._part_with(self._refused.pop())
+        # right after what came was read: a worker that waits for us sends nothing more that would wake us
+        for heard in self._heard:
+            if heard.inbox.refused and not heard.unreachable:
+                self._part_with(heard)
         lost, self._lost = self._lost, []
         for worker in lost:
             assert isinstance(worker, RemoteWorker)

@@ -12,7 +12,7 @@ from l2l.dispatch.remote_workers import RemoteWorkers
 from l2l.dispatch.work import Work
 from l2l.protocol.channel import Inbox, Outbox, pickled
 from l2l.protocol.connect import introduced
-from l2l.protocol.messages import Ready, Recall, Recalled
+from l2l.protocol.messages import Kill, Ready, Recall, Recalled
 from l2l.testing.launchers import trials_of
 from l2l.testing.misbehaving import Misbehaving
 from l2l.values import Resources
@@ -84,6 +84,21 @@ def finished(pool: Pool, workers: list[Channel], count: int) -> int:
         if came >= count:
             break
     return came
+
+
+def test_a_worker_whose_connection_got_what_is_no_message_is_ended_though_it_says_nothing_more(
+    pool: Pool, supervisor: list[Channel]
+) -> None:
+    orders, *workers = supervisor
+    pool.submit(trials_of(["well"] * 2))
+    workers[0].connection.send(b"garbage of a model\n" * 3)
+    told: list[Any] = []
+    for _ in range(100):
+        pool.collect(0.02)
+        told += [message for message in orders.inbox.drain() if isinstance(message, Kill)]
+        if told:
+            break
+    assert told == [Kill(0)]
 
 
 def test_trials_that_all_came_back_late_are_sent_again(pool: Pool, supervisor: list[Channel]) -> None:
