@@ -63,9 +63,7 @@ def to_xarray(run: "Trajectory", level: int | None = None) -> "xr.Dataset":
     grid = _grid(run, level)
     dims = grid.dims
     data: dict[str, Any] = _objectives(run, grid)
-    codes = run.individuals["status"][grid.rows]
-    names = np.array([*(one.name for one in Status), ""])
-    data["status"] = (dims, names[grid.spread(codes, len(names) - 1)])
+    data["status"] = (dims, _statuses(grid, run.individuals["status"][grid.rows]))
     data |= _observables(run, grid, {*data, *dims})
     data |= _masks(run, grid)
     if grid.level is not None and grid.filled is not None:
@@ -90,6 +88,16 @@ def _objectives(run: "Trajectory", grid: _Grid) -> dict[str, Any]:
             spreads = grid.spread(run.individuals[f"spread/{one.name}"][grid.rows], np.nan)
             data[f"{one.name}_spread"] = (grid.dims, spreads, {"unit": one.unit})
     return data
+
+
+def _statuses(grid: _Grid, codes: NDArray[np.int8]) -> NDArray[np.str_]:
+    """Names of statuses; "" where nobody stands."""
+    nothing = len(Status)
+    there = grid.spread(codes, nothing)
+    used = np.bincount(there.reshape(-1), minlength=nothing + 1) > 0
+    names = [*(one.name for one in Status), ""]
+    # Only names that occur: the longest one of them decides how many bytes each place takes.
+    return np.array([name if known else "" for name, known in zip(names, used, strict=True)])[there]
 
 
 def _free(name: str, data: dict[str, Any], dims: tuple[str, ...]) -> str:
@@ -267,13 +275,10 @@ def _observables(run: "Trajectory", grid: _Grid, taken: set[str]) -> dict[str, A
     if not fixed:
         return {}
     trials, count = run.trials, run.trials_per_individual
-    number, repeat = run.individuals["number"][grid.rows], trials["number"]
+    number = run.individuals["number"][grid.rows]
     n = len(number)
-    in_order = (
-        len(trials) == n * count
-        and bool((trials["individual"].reshape(n, count) == number[:, None]).all())
-        and bool((repeat.reshape(n, count) == np.arange(count)).all())
-    )
+    # Trials stand in the order of their numbers, each once, so that as many as there can be are all of them.
+    in_order = len(trials) == n * count and bool((trials["individual"].reshape(n, count) == number[:, None]).all())
     place: Any = None
     which: Any = None
     mine: Any = None
@@ -281,7 +286,7 @@ def _observables(run: "Trajectory", grid: _Grid, taken: set[str]) -> dict[str, A
         place_of = np.full(max(int(number.max(initial=-1)), int(trials["individual"].max(initial=-1))) + 1, -1)
         place_of[number] = np.arange(n)
         mine = np.flatnonzero(place_of[trials["individual"]] >= 0)
-        place, which = place_of[trials["individual"][mine]], repeat[mine]
+        place, which = place_of[trials["individual"][mine]], trials["number"][mine]
     found: dict[str, Any] = {}
     repetition = "trial" if "trial" not in grid.dims else "trials/number"
     for name, one in fixed.items():

@@ -85,8 +85,31 @@ class Placed:
 
 def distinct(values: NDArray[Any]) -> tuple[NDArray[Any], Ints]:
     """The distinct values in ascending order, and at which of them each value stands."""
+    if (known := _in_turn(values)) is not None:
+        return known
     found = np.unique(values)  # sorting alone and a search are several times faster than `return_inverse`
     return found, np.searchsorted(found, values)
+
+
+def _in_turn(values: NDArray[Any]) -> tuple[NDArray[Any], Ints] | None:
+    """The same of values that come in turn, as along an axis of a grid that was asked in order; None for others.
+
+    Each value stands several times in a row, and when all have come they begin again: no sorting is needed.
+    """
+    if not len(values):
+        return None
+    changes = values != values[0]
+    each = int(np.argmax(changes)) or len(values)
+    heads = values[::each]
+    again = np.flatnonzero(~changes[::each][1:])
+    turn = int(again[0]) + 1 if len(again) else len(heads)
+    found = heads[:turn]
+    if len(values) % (each * turn) or not (found[1:] > found[:-1]).all():
+        return None
+    if not (values.reshape(-1, turn, each) == found[:, None]).all():
+        return None
+    places = np.broadcast_to(np.arange(turn)[:, None], (len(values) // (turn * each), turn, each))
+    return found.copy(), places.reshape(-1)
 
 
 def placed(run: "Trajectory") -> Placed:

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import l2l
 from l2l.errors import NotFoundError, OptionError
 from l2l.individual import Individual
 from l2l.space import Categorical, Integer, ParameterSpace, Real
+from l2l.trajectory.levels import distinct
 from l2l.values import Trial
 
 PLANE = ParameterSpace(x=Real(0.0, 1.0, unit="nA"), tau=Real(1.0, 256.0, log=True))
@@ -175,6 +178,22 @@ def test_names_that_mean_two_things_keep_their_prefix(tmp_path: Path) -> None:
     prefixed = {f"observables/{name}" for name in names if name != "level"}
     assert set(data.data_vars) == {"height", "height_spread", "status", "level", "pair", *prefixed}
     assert (data["status"] == "OK").all() and (data["observables/status"] == 2.0).all()
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.lists(st.tuples(st.integers(0, 30), st.sampled_from([0.0, 1.0, 2.0, 9.0])), max_size=2),
+)
+def test_distinct_values_are_those_of_numpy(each: int, turn: int, turns: int, changed: Any) -> None:
+    values = np.tile(np.repeat(np.arange(float(turn)), each), turns)
+    for place, value in changed:
+        values[place % len(values)] = value
+    found, places = distinct(values)
+    expected, inverse = np.unique(values, return_inverse=True)
+    assert found.tolist() == expected.tolist()
+    assert places.tolist() == inverse.tolist()
 
 
 def test_scattered_points_are_no_grid(tmp_path: Path) -> None:
