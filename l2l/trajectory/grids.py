@@ -97,7 +97,8 @@ def _statuses(grid: _Grid, codes: NDArray[np.int8]) -> NDArray[np.str_]:
     used = np.bincount(there.reshape(-1), minlength=nothing + 1) > 0
     names = [*(one.name for one in Status), ""]
     # Only names that occur: the longest one of them decides how many bytes each place takes.
-    return np.array([name if known else "" for name, known in zip(names, used, strict=True)])[there]
+    occurring = [name if known else "" for name, known in zip(names, used, strict=True)]
+    return np.asarray(np.array(occurring)[there])
 
 
 def _free(name: str, data: dict[str, Any], dims: tuple[str, ...]) -> str:
