@@ -180,6 +180,24 @@ def test_all_plots_are_printed(desktop: Browser, tmp_path: Path) -> None:
     assert counts[0] == counts[1]
 
 
+def test_paper_is_white_and_its_tables_keep_numbers_whole(desktop: Browser) -> None:
+    desktop.prefer("dark")
+    desktop.run("window.dispatchEvent(new Event('beforeprint'))")
+    ink = desktop.run("document.querySelector('#plot-convergence .xtitle').style.fill")
+    desktop.prefer("dark", "print")
+    desktop.resize(680, 900)
+    cells = "[...document.querySelectorAll('#table tbody {}')].filter((one) => one.offsetWidth)"
+    heights = desktop.run(cells.format("td") + ".map((one) => one.offsetHeight)")
+    columns = desktop.run(cells.format("tr:first-child td") + ".length")
+    width = desktop.run("document.querySelector('#table table').offsetWidth")
+    desktop.run("window.dispatchEvent(new Event('afterprint'))")
+    desktop.prefer("light")
+    desktop.resize(1280, 900)
+    assert ink == "rgb(0, 0, 0)"
+    assert columns <= 9 and width <= 680
+    assert max(heights) < 2.5 * min(heights), "no number is broken into its digits"
+
+
 @pytest.mark.parametrize(
     "shape",
     [Shape(objectives=3, trials=2), Shape(generations=1), Shape(generations=0), Shape(steady=True, finished=False)],
