@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import OptionError, near
+from l2l.errors import OptionError, SpaceError, near
 from l2l.individual import Individual
 from l2l.quantities import whole_number
 from l2l.space import Categorical, Integer, Numeric, ParameterSpace, Real
@@ -151,9 +151,12 @@ class Lattice:
         return strides
 
     def size(self, *, first: bool = False) -> int:
-        """How many different points the finest lattice has, or the first."""
+        """How many different points the finest lattice has, or the first; at most so many where that is not counted."""
         counts: dict[str, int] = {axis.name: axis.start if first else axis.finest for axis in self.axes}
-        return len(self.space.grid(counts or 1))
+        try:
+            return len(self.space.grid(counts or 1))
+        except SpaceError:  # conditions on numbers, of too many combinations
+            return self.combinations * math.prod(axis.start if first else axis.finest for axis in self.axes)
 
     def encoded(self, combination: Integers, places: Integers) -> Floats:
         """The encoded coordinates (n, d) of places (n, a) on the lattices of combinations (n,)."""
