@@ -48,7 +48,7 @@ class Morris(BlockDesign):
         *,
         seed: int | None = None,
         initial: Sequence[Mapping[str, Any]] = (),
-        samples: int = 20,
+        samples: int = 50,
         levels: int = 4,
         population: int = 100,
         steady_state: bool = False,
