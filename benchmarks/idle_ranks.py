@@ -28,7 +28,7 @@ class SpyRanks(MPILauncher):
         Spy.submitted.append((time.time(), [trial.index for trial in trials]))
         super().submit(trials)
 
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+    def collect(self, timeout: float | None = None) -> Sequence[Evaluation]:
         """Note what comes back."""
         came = super().collect(timeout)
         if came:

@@ -82,14 +82,14 @@ class Spy(LocalLauncher):
     """The local launcher, with the instants (monotonic, and Unix time) of what went out and came back."""
 
     submitted: ClassVar[list[tuple[float, list[int]]]] = []
-    collected: ClassVar[list[tuple[float, list[Evaluation]]]] = []
+    collected: ClassVar[list[tuple[float, Sequence[Evaluation]]]] = []
 
     def submit(self, trials: Sequence[Trial]) -> None:
         """Note what goes out."""
         self.submitted.append((time.time(), [trial.index for trial in trials]))
         super().submit(trials)
 
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+    def collect(self, timeout: float | None = None) -> Sequence[Evaluation]:
         """Note what comes back."""
         came = super().collect(timeout)
         if came:

@@ -20,7 +20,7 @@ from models import SPACE
 from l2l.dispatch.listener import allow_many_files
 from l2l.protocol.channel import Inbox, Outbox, pickled
 from l2l.protocol.connect import Link, introduced
-from l2l.protocol.messages import Ready, Recall, Recalled, Stop
+from l2l.protocol.messages import RESULTS, Ready, Recall, Recalled, Stop
 
 TOGETHER = 100
 """Workers of a supervisor, as of a node with so many cores."""
@@ -59,7 +59,7 @@ class Member:
             return False  # where a worker stands, what it builds, what trials look like
         first, _, rows = message
         idle = not self.waiting
-        self.waiting.extend(range(max(first, self.skip), first + len(rows)))
+        self.waiting.extend(range(max(first, self.skip), first + len(rows[0])))
         if idle and self.waiting:
             self.following = self.waiting[0] + 1
         return idle and bool(self.waiting)
@@ -67,10 +67,11 @@ class Member:
     def finish(self, seconds: float, now: float) -> None:
         """Send the results of all trials that have ended by now; the next one begins when the last ended."""
         results = []
-        waiting, started, value, number = self.waiting, time.time(), (0.5,), 0
+        waiting, started, value, number = self.waiting, time.time(), [0.5], 0
         while waiting and self.due <= now:
             number = waiting.popleft()
-            results.append(pickled((number, started, seconds, 1 << 27, value)))
+            measures = {"started": [started], "seconds": [seconds], "peak_memory": 1 << 27}
+            results.append(pickled((RESULTS, [number], measures, value)))
             self.due += seconds
         self.following = (waiting[0] if waiting else number) + 1
         self.outbox.send(*results)

@@ -101,6 +101,10 @@ class Individual(Mapping[str, Any]):
             self._key = blake2b(self.content(), digest_size=16).digest()
         return self._key
 
+    def name_content(self, key: bytes) -> None:
+        """Take a key that was computed together with those of others."""
+        self._key = key
+
     def content(self) -> bytes:
         """The canonical bytes in the order of names: little-endian float64 (-0.0 as 0.0) or int64, choices as JSON."""
         parts: list[bytes] = []
@@ -209,6 +213,33 @@ def _fill_alike(individuals: Sequence[Individual], columns: Mapping[str, NDArray
     contents = pieces[0] if len(pieces) == 1 else map(b"".join, zip(*pieces, strict=True))
     for one, content in zip(individuals, contents, strict=True):
         one._key = blake2b(content, digest_size=16).digest()
+
+
+def content_keys(parts: Mapping[str, NDArray[Any] | Sequence[bytes]], n: int) -> list[bytes]:
+    """The keys of n individuals that have the same active parameters, from columns of their values.
+
+    Args:
+        parts: Name of each active parameter → (n, …) its numbers, or (n,) the canonical bytes of its values.
+        n: How many.
+    """
+    pieces: list[Sequence[bytes]] = []
+    matrix: list[NDArray[np.uint8]] = []
+    for name in sorted(parts):
+        prefix, part = _name_bytes(name), parts[name]
+        matrix.append(np.broadcast_to(np.frombuffer(prefix, dtype=np.uint8), (n, len(prefix))))
+        if isinstance(part, np.ndarray):
+            matrix.append(_tagged(part))
+        else:
+            pieces += (_rows(matrix), part)
+            matrix = []
+    pieces.append(_rows(matrix) if matrix else [b""] * n)
+    contents = pieces[0] if len(pieces) == 1 else map(b"".join, zip(*pieces, strict=True))
+    return [blake2b(content, digest_size=16).digest() for content in contents]
+
+
+def value_bytes(value: Any) -> bytes:
+    """The canonical bytes of a value, as an individual's content has them."""
+    return _value_bytes(value)
 
 
 def _has(column: NDArray[Any], value: Any) -> bool:

@@ -132,7 +132,7 @@ class Launcher(Plugin, ABC):
         """Take trials to be run; any number, never blocks. The order is a wish."""
 
     @abstractmethod
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+    def collect(self, timeout: float | None = None) -> Sequence[Evaluation]:
         """What has come back; waits for at least one.
 
         Args:

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import OptionError, UserError
-from l2l.individual import Individual, fill_keys
 from l2l.values import Observable, Status
 
 if TYPE_CHECKING:
@@ -46,26 +45,25 @@ class Book:
     def add(
         self,
         start: int,
-        individuals: Sequence[Individual],
-        columns: Mapping[str, NDArray[Any]],
+        keys: Sequence[bytes],
         generation: int | None = None,
     ) -> NDArray[np.int64]:
         """Enter individuals that were asked.
 
         Args:
             start: Number of the first.
-            individuals: (n,) as asked.
-            columns: Name → (n, …) values of their parameters.
+            keys: (n,) that name their contents.
             generation: Where seeds differ from generation to generation, its number.
 
         Returns:
             `same_as` (n,): the number of the first equal individual, or -1 for a new one.
         """
-        self._grow(start + len(individuals))
-        tag = b"" if generation is None else generation.to_bytes(8, "little")
-        fill_keys(individuals, columns)
-        asked = range(start, start + len(individuals))
-        first = list(map(self._first.setdefault, [individual.key + tag for individual in individuals], asked))
+        self._grow(start + len(keys))
+        if generation is not None:
+            tag = generation.to_bytes(8, "little")
+            keys = [key + tag for key in keys]
+        asked = range(start, start + len(keys))
+        first = list(map(self._first.setdefault, keys, asked))
         return np.where(np.equal(first, asked), -1, np.array(first, dtype=np.int64))
 
     def _grow(self, size: int) -> None:
@@ -174,9 +172,9 @@ class Elsewhere:
     def __len__(self) -> int:
         return len(self._places)
 
-    def find(self, individual: Individual, entropy: bytes) -> tuple[int, int] | None:
-        """(run, row of its trials) of the trial with these 16 bytes of entropy, or None."""
-        return self._places.get(self._key(individual.key, entropy))
+    def find(self, key: bytes, entropy: bytes) -> tuple[int, int] | None:
+        """(run, row of its trials) of a trial, by the individual's key and 16 bytes of entropy; None for none."""
+        return self._places.get(self._key(key, entropy))
 
 
 def _difference(run: "Trajectory", parts: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from l2l.errors import OptionError, ReplayError, TellOrderError
 from l2l.individual import Individual
 from l2l.plugin import Plugin
-from l2l.space import ParameterSpace
+from l2l.space import Individuals, ParameterSpace, keys_of
 from l2l.values import Results
 
 SAME = 1e-9
@@ -60,8 +60,7 @@ class Optimizer(Plugin, ABC):
         self.rng = np.random.default_rng(seed)
         self.initial = [space.individual(values) for values in initial]
         self.replayed_difference = 0.0
-        self._pending: list[Individual] = []
-        self._pending_points: list[NDArray[np.float64] | None] = []
+        self._pending = _Pending()
         self.told_points: list[NDArray[np.float64]] = []
 
     @abstractmethod
@@ -99,16 +98,23 @@ class Optimizer(Plugin, ABC):
         Raises:
             ReplayError: What it would ask differs from them by more than 1e-9 in the unit cube.
         """
-        before = list(self._pending)
-        asked = list(self.ask(len(individuals) if self.steady_state else None))
-        self._pending = before + list(individuals)
+        before = self._pending.copy()
+        asked = self.ask(len(individuals) if self.steady_state else None)
+        points = self._pending.points_since(before)
         try:
             self._compare(asked, individuals)
         except ReplayError:
-            given = any(point is not None for point in self._pending_points[len(before) :])
-            points = self.space.encode(individuals) if given else [None] * len(individuals)
-            self._pending_points[len(before) :] = points
+            points = points and list(self.space.encode(individuals))
             raise
+        finally:
+            self._pending = before
+            before.add(individuals, points)
+
+    def adopt(self, individuals: Sequence[Individual]) -> None:
+        """Let these individuals of an archive stand for the generation that was asked last."""
+        points = self._pending.points or None
+        self._pending = _Pending()
+        self._pending.add(individuals, points)
 
     def report(self) -> Mapping[str, float | NDArray[np.float64]]:
         """What a user wants to see of each generation (sigma, hypervolume, …); the names never change."""
@@ -123,16 +129,16 @@ class Optimizer(Plugin, ABC):
         """Why there is nothing more to ask, in words; None while there is."""
         return None
 
-    def _asked(self, individuals: Sequence[Individual], points: ArrayLike | None = None) -> list[Individual]:
+    def _asked(self, individuals: Sequence[Individual], points: ArrayLike | None = None) -> Sequence[Individual]:
         """Remember what is asked, to check what is told.
 
         Args:
             individuals: Decoded from the points.
             points: (n, d), of which `_told` leaves those of the individuals told in `self.told_points`.
         """
-        self._pending.extend(individuals)
-        self._pending_points.extend([None] * len(individuals) if points is None else np.array(points, np.float64))
-        return list(individuals)
+        kept = individuals if isinstance(individuals, Individuals) else list(individuals)
+        self._pending.add(kept, None if points is None else list(np.array(points, np.float64)))
+        return kept
 
     def _generation_only(self, n: int | None) -> None:
         """Refuse `ask(n)` where only whole generations can be asked."""
@@ -170,32 +176,27 @@ class Optimizer(Plugin, ABC):
             raise OptionError(
                 f"{name} minimizes one objective, got {checked.shape[1]}: give the experiment `weights`, one each"
             )
+        points: Sequence[NDArray[np.float64] | None] | int
         if self.steady_state:
-            pending, points = list(self._pending), list(self._pending_points)
-            told = []
-            for individual in individuals:
-                if individual not in pending:
-                    raise TellOrderError(f"{name}.tell: {individual!r} was not asked, or was told already")
-                place = pending.index(individual)
-                del pending[place]
-                told.append(points.pop(place))
-            self._pending, self._pending_points = pending, points
+            points = self._pending.taken(keys_of(individuals))
+            if isinstance(points, int):
+                raise TellOrderError(f"{name}.tell: {individuals[points]!r} was not asked, or was told already")
         else:
-            if list(individuals) != self._pending:
+            if not _same(individuals, self._pending.individuals):
                 raise TellOrderError(
                     f"{name}.tell: expected the {len(self._pending)} individuals of the generation, in the order "
-                    f"asked, got {_difference(individuals, self._pending)}"
+                    f"asked, got {_difference(individuals, self._pending.individuals)}"
                 )
-            told = self._pending_points
-            self._pending, self._pending_points = [], []
-        self.told_points = [point for point in told if point is not None]
+            points = list(self._pending.points)
+            self._pending = _Pending()
+        self.told_points = [point for point in points if point is not None]
         return checked
 
     def _compare(self, asked: Sequence[Individual], archived: Sequence[Individual]) -> None:
         name = type(self).__name__
         if len(asked) != len(archived):
             raise ReplayError(f"{name} asks {len(asked)} individuals where the archive has {len(archived)}")
-        if list(asked) == list(archived):
+        if _same(asked, archived):
             return
         differences = np.abs(self.space.encode(asked) - self.space.encode(archived)).max(axis=1, initial=0.0)
         largest = float(differences.max())
@@ -206,6 +207,80 @@ class Optimizer(Plugin, ABC):
                 f"{name} asks {_differing(asked[first], archived[first])} "
                 f"(individual {first} of {len(asked)} asked together; {differences[first]:.2g} apart in the unit cube)"
             )
+
+
+class _Pending:
+    """Individuals that were asked and not told yet, each with the point at which it was asked, where that was given."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Sequence[Individual], list[NDArray[np.float64]] | None]] = []
+        self._open: dict[bytes, tuple[NDArray[np.float64] | None, ...]] | None = None
+        """Key → points of equal individuals, first asked first; made once not all are told together."""
+
+    def __len__(self) -> int:
+        if self._open is not None:
+            return sum(map(len, self._open.values()))
+        return sum(len(individuals) for individuals, _ in self._parts)
+
+    def copy(self) -> "_Pending":
+        """The same, which may change apart."""
+        other = _Pending()
+        other._parts = list(self._parts)
+        other._open = None if self._open is None else dict(self._open)
+        return other
+
+    def add(self, individuals: Sequence[Individual], points: list[NDArray[np.float64]] | None) -> None:
+        """Take what is asked; points are (n, d)."""
+        self._parts.append((individuals, points))
+        if self._open is not None:
+            self._enter(individuals, points)
+
+    def _enter(self, individuals: Sequence[Individual], points: list[NDArray[np.float64]] | None) -> None:
+        assert self._open is not None
+        each: Sequence[NDArray[np.float64] | None] = points or [None] * len(individuals)
+        for key, point in zip(keys_of(individuals), each, strict=True):
+            self._open[key] = (*self._open.get(key, ()), point)
+
+    def points_since(self, before: "_Pending") -> list[NDArray[np.float64]] | None:
+        """The points of what was asked since the copy was made."""
+        since = [points for _, points in self._parts[len(before._parts) :]]
+        return [point for points in since if points is not None for point in points] or None
+
+    @property
+    def individuals(self) -> Sequence[Individual]:
+        """All of a generation, as asked."""
+        if len(self._parts) == 1:
+            return self._parts[0][0]
+        return [one for individuals, _ in self._parts for one in individuals]
+
+    @property
+    def points(self) -> list[NDArray[np.float64]]:
+        """Those of a generation that were given."""
+        return [point for _, points in self._parts for point in points or ()]
+
+    def taken(self, keys: Sequence[bytes]) -> list[NDArray[np.float64] | None] | int:
+        """The points of individuals that are told, in whatever order; the place of the first that was not asked."""
+        if self._open is None:
+            self._open = {}
+            for part in self._parts:
+                self._enter(*part)
+        self._parts = []
+        left = self._open if len(keys) == 1 else dict(self._open)
+        found: list[NDArray[np.float64] | None] = []
+        for place, key in enumerate(keys):
+            points = left.pop(key, ())
+            if not points:
+                return place
+            found.append(points[0])
+            if len(points) > 1:
+                left[key] = points[1:]
+        self._open = left
+        return found
+
+
+def _same(one: Sequence[Individual], other: Sequence[Individual]) -> bool:
+    """Whether these are the same individuals in the same order."""
+    return one is other or (len(one) == len(other) and keys_of(one) == keys_of(other))
 
 
 def _differing(asked: Individual, archived: Individual) -> str:

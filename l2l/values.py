@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -307,6 +307,31 @@ class Failure:
     traceback: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number that is measured of every trial, and a column wherever trials are kept.
+
+    Args:
+        name: Of the column in the journal, the archive and `Trajectory`, and of the field of an `Evaluation`.
+        dtype: Of the column.
+        attributes: What the column says of itself: "unit" and "meaning".
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    attributes: Mapping[str, str]
+
+    @property
+    def fill(self) -> Any:
+        """What stands where it is not known: NaN, or 0 for whole numbers."""
+        return np.nan if self.dtype.kind == "f" else 0
+
+
+def _measure(default: Any, kind: type[np.generic], **attributes: str) -> Any:
+    """A field of `Evaluation` that is a column of trials: this is all that has to be said of it."""
+    return field(default=default, metadata={"measure": (np.dtype(kind), attributes)})
+
+
 @dataclass(slots=True, eq=False)
 class Evaluation:
     """What came of a trial.
@@ -333,10 +358,10 @@ class Evaluation:
     status: Status = Status.OK
     fitness: tuple[float, ...] = ()
     observables: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    started: float = 0.0
-    seconds: float = 0.0
+    started: float = _measure(0.0, np.float64, unit="s", meaning="when it began, Unix time")
+    seconds: float = _measure(0.0, np.float64, unit="s")
     host: str = ""
-    peak_memory: int = 0
+    peak_memory: int = _measure(0, np.int64, unit="B", meaning="high-water mark of its process; 0 where unknown")
     failure: Failure | None = None
     used_directory: bool = False
     process: int = 0
@@ -345,6 +370,10 @@ class Evaluation:
     def id(self) -> tuple[int, int]:
         """(number of the individual, number of the trial): names it within a run."""
         return self.index, self.number
+
+
+MEASURES = tuple(Measure(one.name, *one.metadata["measure"]) for one in fields(Evaluation) if one.metadata)
+"""The columns that follow from the fields of `Evaluation`: what travels, is journalled, archived and read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from l2l.optimizers.pycma import (
     why_stopped,
 )
 from l2l.optimizers.quadratic_model import FULL_UNTIL, QuadraticModel
-from l2l.space import Categorical, ParameterSpace
+from l2l.space import Categorical, Individuals, ParameterSpace
 from l2l.values import Results
 
 LEAST_POPULATION = 4
@@ -155,7 +155,7 @@ class CMAES(Optimizer):
         point = np.clip(minimum, 0.0, 1.0)[None]
         return point if self.space.feasible(self.space.decode(point)).all() else nothing
 
-    def _feasible(self, given: int) -> list[Individual]:
+    def _feasible(self, given: int) -> Individuals:
         individuals = self.space.decode(np.array(self._points))
         if not self.space.constraints:
             return individuals
@@ -164,8 +164,9 @@ class CMAES(Optimizer):
             if not violating.size:
                 break
             points = self._strategy.ask(violating.size)
-            for place, point, individual in zip(violating, points, self.space.decode(np.array(points)), strict=True):
-                self._points[place], individuals[place] = point, individual
+            individuals = individuals.replaced(violating, self.space.decode(np.array(points)))
+            for place, point in zip(violating, points, strict=True):
+                self._points[place] = point
         return individuals
 
     def reask(self, individuals: Sequence[Individual]) -> None:

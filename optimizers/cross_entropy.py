@@ -19,7 +19,7 @@ from l2l.optimizer import Optimizer
 from l2l.optimizers.elite_model import Distribution, EliteModel, fitting
 from l2l.optimizers.options import at_least, within
 from l2l.optimizers.unit_cube import Ending, Floats, Places, feasible, stacked, start, window_of
-from l2l.space import ParameterSpace
+from l2l.space import Individuals, ParameterSpace
 from l2l.values import Results
 
 LEAST_POPULATION = 4
@@ -120,7 +120,7 @@ class CrossEntropy(Optimizer):
         given, self._given = self._given[: self.population], self._given[self.population :]
         points = np.concatenate([given, self._model.draw(self.population - len(given), self.rng)])
 
-        def again(places: Places) -> list[Individual]:
+        def again(places: Places) -> Individuals:
             points[places] = self._model.draw(len(places), self.rng)
             return self.space.decode(points[places])
 

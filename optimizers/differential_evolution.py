@@ -18,7 +18,7 @@ from l2l.optimizer import Optimizer
 from l2l.optimizers.options import at_least, within
 from l2l.optimizers.success_history import SuccessHistory
 from l2l.optimizers.unit_cube import feasible
-from l2l.space import ParameterSpace
+from l2l.space import Individuals, ParameterSpace
 from l2l.values import Results
 
 Floats = NDArray[np.float64]
@@ -133,7 +133,7 @@ class DifferentialEvolution(Optimizer):
         rows[: len(given), :-3] = given
         individuals = self.space.decode(rows[:, :-3])
 
-        def again(places: Places) -> Sequence[Individual]:
+        def again(places: Places) -> Individuals:
             rows[places] = self._rows(targets[places])
             return self.space.decode(rows[places, :-3])
 

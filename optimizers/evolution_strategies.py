@@ -16,7 +16,7 @@ from l2l.individual import Individual
 from l2l.optimizer import Optimizer
 from l2l.optimizers.options import at_least, within
 from l2l.optimizers.unit_cube import Ending, Floats, Places, by_rank, feasible, limited, reflected, start
-from l2l.space import ParameterSpace
+from l2l.space import Individuals, ParameterSpace
 from l2l.values import Results
 
 EPSILON = 1e-8
@@ -160,7 +160,7 @@ class EvolutionStrategies(Optimizer):
 
         self._biased = len(given) > 0
 
-        def again(places: Places) -> list[Individual]:
+        def again(places: Places) -> Individuals:
             self._biased = True
             steps[places] = self.rng.standard_normal((len(places), self.space.dimension))
             points[places] = self._points(steps[places])

@@ -120,7 +120,7 @@ class GaussianProcess(ModelBased):
             model = model.believing(self.space.encode([self._individuals[place]])[0])
         return model
 
-    def _ranked(self, model: Regression, rng: np.random.Generator) -> list[Individual]:
+    def _ranked(self, model: Regression, rng: np.random.Generator) -> Sequence[Individual]:
         """The candidates of the largest expected improvement, the largest first."""
         means = model(model.x)[0]
         best, order = float(means.min()), np.argsort(means, kind="stable")[: BEST // 2]

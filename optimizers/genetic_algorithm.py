@@ -20,7 +20,7 @@ from l2l.optimizer import Optimizer
 from l2l.optimizers.fence import global_random_is
 from l2l.optimizers.genome import Genome, GenomeCodec
 from l2l.optimizers.options import at_least, within
-from l2l.space import ParameterSpace
+from l2l.space import Individuals, ParameterSpace
 from l2l.values import Results
 
 REJECTIONS = 20
@@ -127,7 +127,7 @@ class GeneticAlgorithm(Optimizer):
         self._born += zip(individuals, genomes, strict=True)
         return self._asked(individuals)
 
-    def _feasible(self, genomes: list[Genome], kept: int) -> list[Individual]:
+    def _feasible(self, genomes: list[Genome], kept: int) -> Individuals:
         individuals = self.space.decode(self._codec.points(genomes))
         if not self.space.constraints:
             return individuals
@@ -136,9 +136,9 @@ class GeneticAlgorithm(Optimizer):
             if not violating.size:
                 break
             children = self._children(violating.size)
-            decoded = self.space.decode(self._codec.points(children))
-            for place, child, individual in zip(violating, children, decoded, strict=True):
-                genomes[place], individuals[place] = child, individual
+            individuals = individuals.replaced(violating, self.space.decode(self._codec.points(children)))
+            for place, child in zip(violating, children, strict=True):
+                genomes[place] = child
         return individuals
 
     def _children(self, n: int) -> list[Genome]:

@@ -160,7 +160,7 @@ class Islands(Optimizer):
                 if known and own:
                     island.reask(own)
                 elif own:
-                    island._pending = own
+                    island.adopt(own)
                     island._compare(asked[number], own)
             except ReplayError as error:
                 first_error = first_error or error

@@ -74,7 +74,7 @@ class LatinHypercube(Optimizer):
         if self.samples is not None:
             wanted = min(wanted, self.samples - self._count)
         while len(self._ready) < wanted:
-            self._ready = self.space.latin_hypercube(self._size, self.rng)[::-1] + self._ready
+            self._ready = [*self.space.latin_hypercube(self._size, self.rng)[::-1], *self._ready]
         self._count += wanted
         return self._asked([self._ready.pop() for _ in range(wanted)])
 

@@ -42,7 +42,7 @@ class ListedDesign(Optimizer):
         self.total = self._total = len(self.initial) + size
 
     @abstractmethod
-    def _points(self, start: int, stop: int) -> list[Individual]:
+    def _points(self, start: int, stop: int) -> Sequence[Individual]:
         """The points of the list from place `start` to before `stop`."""
 
     def ask(self, n: int | None = None) -> Sequence[Individual]:
@@ -51,7 +51,9 @@ class ListedDesign(Optimizer):
         wanted = self.population if n is None else max(n, 0)
         start, first = self._count, len(self.initial)
         stop = self._count = min(start + wanted, self._total)
-        return self._asked(self.initial[start:stop] + self._points(max(start - first, 0), max(stop - first, 0)))
+        listed = self._points(max(start - first, 0), max(stop - first, 0))
+        given = self.initial[start:stop]
+        return self._asked([*given, *listed] if given else listed)
 
     def tell(self, individuals: Sequence[Individual], costs: ArrayLike, results: Results | None = None) -> None:
         """Check the order; nothing is learnt."""

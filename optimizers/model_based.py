@@ -13,7 +13,7 @@ from l2l.individual import Individual
 from l2l.optimizer import Optimizer
 from l2l.optimizers.moves import random_points
 from l2l.optimizers.options import at_least
-from l2l.space import Categorical, Numeric, ParameterSpace
+from l2l.space import Categorical, Individuals, Numeric, ParameterSpace
 from l2l.values import Results
 
 PROPOSALS, TRIES = 3, 30
@@ -59,7 +59,7 @@ class ModelBased(Optimizer):
             )
         self.population, self.startup, self.steady_state = population, startup, steady_state
         self._entropy = int(self.rng.integers(2**63))
-        self._design = list(dict.fromkeys(self.initial + self._drawn(max(0, startup - len(self.initial)))))
+        self._design = list(dict.fromkeys([*self.initial, *self._drawn(max(0, startup - len(self.initial)))]))
         countable = _points(space) <= COUNTABLE
         self._grid = space.grid(COUNTABLE) if countable else None
         self._points = len(self._grid) if self._grid is not None else math.inf
@@ -69,13 +69,11 @@ class ModelBased(Optimizer):
         self._waiting: dict[Individual, list[int]] = {}
         self._best = math.inf
 
-    def _drawn(self, n: int) -> list[Individual]:
+    def _drawn(self, n: int) -> Individuals:
         individuals = self.space.latin_hypercube(n, self.rng)
         violating = np.flatnonzero(~self.space.feasible(individuals))
         redrawn = self.space.decode(random_points(self.space, violating.size, self.rng))
-        for place, one in zip(violating, redrawn, strict=True):
-            individuals[place] = one
-        return individuals
+        return individuals.replaced(violating, redrawn)
 
     def ask(self, n: int | None = None) -> Sequence[Individual]:
         """The next of the design, then what the model proposes, each taking those before it into account."""

@@ -83,8 +83,7 @@ def random_points(space: ParameterSpace, n: int, rng: np.random.Generator) -> Fl
             violating = np.flatnonzero(~space.feasible(individuals))
             if not violating.size:
                 break
-            for place, one in zip(violating, space.sample(violating.size, rng), strict=True):
-                individuals[place] = one
+            individuals = individuals.replaced(violating, space.sample(violating.size, rng))
     return space.encode(individuals)
 
 

@@ -30,7 +30,7 @@ from l2l.optimizers.unit_cube import (
     start,
     window_of,
 )
-from l2l.space import ParameterSpace
+from l2l.space import Individuals, ParameterSpace
 from l2l.values import Results
 
 SEPARABLE_FROM = 50
@@ -129,7 +129,7 @@ class NaturalEvolutionStrategies(Optimizer):
         if len(given):
             points[: len(given)], steps[: len(given)] = given, limited(self._search.steps(given))
 
-        def again(places: Places) -> list[Individual]:
+        def again(places: Places) -> Individuals:
             self._biased = True
             steps[places] = self.rng.standard_normal((len(places), self.space.dimension))
             points[places] = reflected(self._search.points(steps[places]))

@@ -115,7 +115,7 @@ class ParallelTempering(Optimizer):
         return np.full(self.population, math.nan) if self._ladder is None else self._ladder.copy()
 
     @property
-    def states(self) -> list[Individual]:
+    def states(self) -> Sequence[Individual]:
         """Where the replica at each temperature stands, the coldest first."""
         return self.space.decode(self._points)
 

@@ -131,7 +131,7 @@ class ParetoOptimizer(Optimizer):
     def _renewed(self, genes: Floats, kept: int, strangers: int) -> list[Individual]:
         """The individuals of the genomes; those that are infeasible or known are bred anew, in place."""
         space, codec = self.space, self._variation.codec
-        individuals = space.decode(codec.points(genes))
+        individuals = list(space.decode(codec.points(genes)))
         known = {member.individual for member in self._parents}.union(individuals[:kept])
         places = np.arange(kept, len(individuals))
         for attempt in range(REJECTIONS):

@@ -54,7 +54,7 @@ class Points(ListedDesign):
             self._columns, size = listed_points(space, points)
         self._begin(size, population, steady_state=steady_state)
 
-    def _points(self, start: int, stop: int) -> list[Individual]:
+    def _points(self, start: int, stop: int) -> Sequence[Individual]:
         if stop <= start:
             return []
         return self.space.from_columns({name: column[start:stop] for name, column in self._columns.items()})

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from l2l.individual import Individual
 from l2l.optimizer import Optimizer
 from l2l.optimizers.options import at_least
-from l2l.space import ParameterSpace
+from l2l.space import Individuals, ParameterSpace
 from l2l.values import Results
 
 REJECTIONS = 100
@@ -71,12 +71,12 @@ class RandomSearch(Optimizer):
         wanted = self.population if n is None else max(n, 0)
         if self.samples is not None:
             wanted = min(wanted, self.samples - self._count)
-        individuals = self.initial[self._count : self._count + wanted]
-        individuals += self._drawn(wanted - len(individuals))
+        given = self.initial[self._count : self._count + wanted]
+        individuals = given + self._drawn(wanted - len(given))
         self._count += wanted
         return self._asked(individuals)
 
-    def _drawn(self, n: int) -> list[Individual]:
+    def _drawn(self, n: int) -> Individuals:
         individuals = self.space.sample(n, self.rng)
         if not self.space.constraints:
             return individuals
@@ -85,8 +85,7 @@ class RandomSearch(Optimizer):
             if not violating.size:
                 break
             redrawn = self.space.sample(violating.size, self.rng)
-            for place, individual in zip(violating, redrawn, strict=True):
-                individuals[place] = individual
+            individuals = individuals.replaced(violating, redrawn)
             violating = violating[~self.space.feasible(redrawn)]
         return individuals
 

@@ -129,8 +129,7 @@ class SimulatedAnnealing(Optimizer):
                 if not violating.size:
                     break
                 points[violating] = self._moved(violating)
-                for place, one in zip(violating, self.space.decode(points[violating]), strict=True):
-                    individuals[place] = one
+                individuals = individuals.replaced(violating, self.space.decode(points[violating]))
         return self._asked(individuals, points)
 
     def _moved(self, chains: Any) -> Floats:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from l2l.individual import Individual
 from l2l.optimizer import Optimizer
 from l2l.optimizers.options import at_least
-from l2l.space import ParameterSpace
+from l2l.space import Individuals, ParameterSpace
 from l2l.values import Results
 
 REJECTIONS = 100
@@ -40,7 +40,7 @@ class Sobol(Optimizer):
         SpaceError: The space has more coordinates than Sobol sequences.
 
     Example:
-        >>> from l2l.space import ParameterSpace, Real
+        >>> from l2l.space import Individuals, ParameterSpace, Real
         >>> search = Sobol(ParameterSpace(x=Real(0.0, 4.0)), seed=1, population=4)
         >>> sorted(int(individual["x"]) for individual in search.ask())
         [0, 1, 2, 3]
@@ -77,23 +77,22 @@ class Sobol(Optimizer):
         wanted = self.population if n is None else max(n, 0)
         if self.samples is not None:
             wanted = min(wanted, self.samples - self._count)
-        individuals = self.initial[self._count : self._count + wanted]
-        individuals += self._next(wanted - len(individuals))
+        given = self.initial[self._count : self._count + wanted]
+        individuals = given + self._next(wanted - len(given))
         self._count += wanted
         return self._asked(individuals)
 
-    def _next(self, n: int) -> list[Individual]:
-        found: list[Individual] = []
+    def _next(self, n: int) -> Individuals:
+        found = self.space.sobol(0, self._scrambling, self._place)
         for _ in range(REJECTIONS):
             points = self.space.sobol(n - len(found), self._scrambling, self._place)
             self._place += len(points)
-            feasible = self.space.feasible(points).tolist()
-            found += [point for point, fine in zip(points, feasible, strict=True) if fine]
+            found = found.joined([found, points.taken(np.flatnonzero(self.space.feasible(points)))])
             if len(found) == n:
                 return found
         left_out = self.space.sobol(n - len(found), self._scrambling, self._place)
         self._place += len(left_out)
-        return found + left_out
+        return found.joined([found, left_out])
 
     def tell(self, individuals: Sequence[Individual], costs: ArrayLike, results: Results | None = None) -> None:
         """Check the order; nothing is learnt."""

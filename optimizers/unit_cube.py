@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import OptionError
 from l2l.individual import Individual
-from l2l.space import Categorical, Numeric, ParameterSpace
+from l2l.space import Categorical, Individuals, Numeric, ParameterSpace
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -83,8 +83,8 @@ def reflected(points: Floats, out: Floats | None = None) -> Floats:
 
 
 def feasible(
-    space: ParameterSpace, individuals: list[Individual], kept: int, draw: Callable[[Places], Sequence[Individual]]
-) -> list[Individual]:
+    space: ParameterSpace, individuals: Individuals, kept: int, draw: Callable[[Places], Individuals]
+) -> Individuals:
     """The individuals, with those that violate a constraint drawn anew.
 
     Args:
@@ -99,8 +99,7 @@ def feasible(
         violating = np.flatnonzero(~space.feasible(individuals[kept:])) + kept
         if not violating.size:
             break
-        for place, individual in zip(violating.tolist(), draw(violating), strict=True):
-            individuals[place] = individual
+        individuals = individuals.replaced(violating, draw(violating))
     return individuals
 
 

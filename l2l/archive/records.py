@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import StorageError
-from l2l.schema import APPENDED, PENDING, Layout, Ragged, Rows, height, joined, side_by_side, taken
+from l2l.schema import APPENDED, PENDING, TRIALS, Layout, Ragged, Rows, height, joined, side_by_side, taken
 from l2l.trajectory.reading import (
     Busy,
     check_column,
@@ -19,6 +19,7 @@ from l2l.trajectory.reading import (
     read_state,
     read_table,
 )
+from l2l.values import MEASURES
 
 _ATTEMPT = ("individual", "number", "attempt", "status")
 _LAST = ("difference", "validation", "stopped")
@@ -89,7 +90,7 @@ def recovered_records(path: Path) -> tuple[list[tuple[str, dict[str, Any]]], lis
 _SPARE = {
     "generations": ("first", "count", "started", "finished", "best/", "optimizer/"),
     "individuals": ("spread/", "active/"),
-    "trials": ("seed", "started", "seconds", "host", "peak_memory"),
+    "trials": ("seed", "host", *(one.name for one in MEASURES)),
     "failures": ("trial", "message", "traceback"),
 }
 """Columns without which a run can go on, and beginnings of their names."""
@@ -225,21 +226,17 @@ class _Events:
 
         entropy = np.asarray(trials["entropy"]) if n else np.empty((0, 4), np.uint32)
         names = [f"fitness/{one.name}" for one in layout.objectives]
+        attempts = dict(zip(_ATTEMPT, more.T, strict=True))  # all that is known of attempts that were repeated
         return {
-            "index": column("individual", np.int64, more[:, 0]),
-            "number": column("number", np.int64, more[:, 1]),
-            "attempt": column("attempt", np.int64, more[:, 2]),
-            "status": column("status", np.int8, more[:, 3]),
+            **{
+                one.record: column(one.name, one.column.dtype, attempts.get(one.name, 0))
+                for one in TRIALS
+                if one.record and not one.column.shape
+            },
             "final": np.arange(n + extra) < n,
-            "started": column("started", np.float64),
-            "seconds": column("seconds", np.float64),
             "host": self.hosts,
             "host_code": column("host", np.int32),
-            "ranks": column("ranks", np.int64),
-            "threads": column("threads", np.int64),
-            "peak_memory": column("peak_memory", np.int64),
             "entropy": np.concatenate([entropy, np.zeros((extra, 4), np.uint32)]),
-            "source": column("source", np.int64),
             "segment": column("segment", np.int64),
             "fitness": side_by_side([column(name, np.float64, np.nan) for name in names], n + extra),
             "observables": {name: self._observable(name, trials, extra) for name in layout.observables},

@@ -3,16 +3,15 @@
 import math
 import time
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Collection, Sequence
-from itertools import islice
 
+from l2l.blocks import blocks_of
+from l2l.dispatch.backlog import Backlog, Key, key
+from l2l.dispatch.results import Gathered
 from l2l.dispatch.work import Work
 from l2l.protocol.messages import Ready
 from l2l.protocol.trials import Headers
 from l2l.values import Evaluation, Trial
-
-Key = tuple[int, int, int]
 
 
 class Dispatcher(ABC):
@@ -28,11 +27,9 @@ class Dispatcher(ABC):
         self.slots = slots
         self._headers = headers
         self._nothing = (math.nan,) * work.objectives
-        self._backlog: deque[Trial] = deque()
-        self._isolated: set[Trial] = set()
-        """Trials that wait and are to be sent in a batch of their own."""
+        self._backlog = Backlog()
         self._pending = 0
-        self._results: list[Evaluation] = []
+        self._results = Gathered(work.objectives)
         self._ready: Ready | None = None
         self._held = False
 
@@ -48,11 +45,11 @@ class Dispatcher(ABC):
 
     def submit(self, trials: Sequence[Trial]) -> None:
         """Take trials to be run."""
-        self._backlog.extend(trials)
+        self._backlog.add(blocks_of(trials))
         self._pending += len(trials)
         self._dispatch()
 
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+    def collect(self, timeout: float | None = None) -> Sequence[Evaluation]:
         """What has come back; waits for at least one, as long as trials are out.
 
         Args:
@@ -64,22 +61,18 @@ class Dispatcher(ABC):
             ChangedOptimizee: A process's optimizee is another one.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._results and self._pending:
+        while not len(self._results) and self._pending:
             self._turn(None if deadline is None else max(0.0, deadline - time.monotonic()))
             if deadline is not None and time.monotonic() >= deadline:
                 break
-        results, self._results = self._results, []
-        return results
+        return self._results.collected()
 
     def cancel(self, trials: Sequence[Trial]) -> None:
         """Forget trials: those not started never run, the others' evaluations are dropped."""
         unwanted = {key(trial) for trial in trials}
         self._pending -= self._forget(unwanted)
-        kept = [trial for trial in self._backlog if key(trial) not in unwanted]
-        self._pending -= len(self._backlog) - len(kept)
-        self._backlog = deque(kept)
-        self._isolated = {trial for trial in self._isolated if key(trial) not in unwanted}
-        self._results = [one for one in self._results if key(one) not in unwanted]
+        self._pending -= self._backlog.drop(unwanted)
+        self._results.drop(unwanted)
         self._dispatch()
 
     @abstractmethod
@@ -109,21 +102,3 @@ class Dispatcher(ABC):
     @abstractmethod
     def _forget(self, unwanted: Collection[Key]) -> int:
         """Drop trials that are out, and what comes of them; how many they are."""
-
-    def _batch(self, size: int) -> list[Trial]:
-        """Take the next trials of one header from those that wait; there is at least one."""
-        backlog, isolated, header_of = self._backlog, self._isolated, self._headers.of
-        header = header_of(backlog[0])
-        batch: list[Trial] = []
-        for trial in islice(backlog, size):
-            if header_of(trial) is not header or (isolated and batch and (trial in isolated or batch[0] in isolated)):
-                break
-            batch.append(trial)
-        for _ in batch:
-            backlog.popleft()
-        return batch
-
-
-def key(one: Trial | Evaluation) -> Key:
-    """What tells a trial from all others of a run."""
-    return one.index, one.number, one.attempt

@@ -2,16 +2,18 @@
 
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from l2l.dispatch.dispatcher import Dispatcher, Key, key
+from l2l.blocks import TrialBlock
+from l2l.dispatch.backlog import Key, Ref, gathered, key_of
+from l2l.dispatch.dispatcher import Dispatcher
 from l2l.dispatch.sizing import Sizing
 from l2l.dispatch.work import Work
 from l2l.dispatch.worker import Worker, Workers
 from l2l.errors import LauncherError
 from l2l.protocol.arrays import unpacked
-from l2l.protocol.messages import Ready, Refused, Running, cause_of
+from l2l.protocol.messages import NOT_STARTED, RESULT, RESULTS, Ready, Refused, Result, Results, Running, cause_of
 from l2l.values import Evaluation, Failure, Status, Trial, trial_directory
 
 _COALESCE = 1e-3
@@ -46,7 +48,7 @@ class Pool(Dispatcher):
         self._sizing = Sizing(workers.slots, vectorized=work.vectorized, timeout=work.resources.timeout)
         self._idle: dict[Worker, None] = {}
         """Workers that may take more; one that has enough comes back when something comes from it."""
-        self._afresh: deque[Trial] = deque()
+        self._afresh: deque[Ref] = deque()
         """Trials that failed in a process in which others had run: the first of a fresh process shows whose fault."""
         self._afresh_due = 0.0
         self._repeats = work.resources.ranks == 1  # the processes of several ranks are not ours to replace
@@ -59,7 +61,7 @@ class Pool(Dispatcher):
         self._held = True
         for worker in self._workers.present:
             if worker.sent:
-                self._backlog.extendleft(reversed(worker.recall()))
+                self._backlog.put_back(worker.recall())
         return any(worker.sent for worker in self._workers.present)
 
     def stop(self, grace: float = 0.0) -> None:
@@ -74,14 +76,14 @@ class Pool(Dispatcher):
         self._workers.stop(grace)
 
     def _forget(self, unwanted: Collection[Key]) -> int:
-        kept = [trial for trial in self._afresh if key(trial) not in unwanted]
+        kept = [ref for ref in self._afresh if key_of(ref) not in unwanted]
         forgotten = len(self._afresh) - len(kept)
         self._afresh = deque(kept)
         for worker in self._workers.present:
-            if any(trial is not None and key(trial) in unwanted for trial in worker.sent.values()):
-                self._backlog.extendleft(reversed(worker.recall()))
-                for number, trial in worker.sent.items():
-                    if trial is not None and key(trial) in unwanted:
+            if any(ref is not None and key_of(ref) in unwanted for ref in worker.sent.values()):
+                self._backlog.put_back(worker.recall())
+                for number, ref in worker.sent.items():
+                    if ref is not None and key_of(ref) in unwanted:
                         worker.sent[number] = None
                         forgotten += 1
         self._idle = dict.fromkeys(self._workers.present)
@@ -119,7 +121,7 @@ class Pool(Dispatcher):
             self._take(worker, worker.inbox.read())
             self._idle[worker] = None
             if worker.returned:
-                self._backlog.extendleft(reversed(worker.returned))
+                self._backlog.put_back(worker.returned)
                 worker.returned.clear()
             if worker.over:
                 over.add(worker)
@@ -127,6 +129,8 @@ class Pool(Dispatcher):
         for worker in self._workers.lost():
             over.discard(worker)
             self._idle.pop(worker, None)
+            if worker.inbox.refused:  # each by itself from now on, so that it shows with which it happens
+                self._backlog.isolated.update(key_of(ref) for ref in worker.sent.values() if ref is not None)
             self._requeue(worker)
         for worker in over:
             self._bury(worker)
@@ -153,51 +157,62 @@ class Pool(Dispatcher):
 
     def _take(self, worker: Worker, messages: Iterable[Any]) -> None:
         """Turn messages into evaluations."""
-        before, total = len(self._results), 0.0
-        sent, append, isolated, ok = worker.sent, self._results.append, self._isolated, Status.OK
-        host, pid = (worker.ready.host if worker.ready else ""), worker.pid
+        # what comes of it is too late, or was disturbed by the signal that asks where it is
         condemned = worker.killed.running.number if worker.killed else _NEVER
+        before, total = self._pending, 0.0
         for message in messages:
             if isinstance(message, Ready | Refused):  # these are tuples too, as all messages are
                 self._greet(worker, message)
-                host = worker.ready.host if worker.ready else ""
-                continue
-            if message[0] >= condemned:
-                continue  # too late, or disturbed by the signal that asks where it is
-            trial = sent.pop(message[0], None)
-            if trial is None:
-                worker.leaving = worker.leaving or len(message) == 2
-                continue  # cancelled, or recalled before it knew
-            if len(message) == 1:
-                self._backlog.appendleft(trial)
-                continue
-            if len(message) == 2:
+            elif message[0] == RESULTS:
+                total += self._take_results(worker, Results(*message[1:]), condemned)
+            elif message[0] == RESULT:
+                total += self._take_result(worker, Result(*message[1:]), condemned)
+            elif message[0] == NOT_STARTED:
+                if message[1] < condemned and (ref := worker.sent.pop(message[1], None)) is not None:
+                    self._backlog.put_back([ref])
+            elif message[1] is None or message[1] < condemned:  # it leaves, since an earlier trial may be to blame
                 worker.leaving = True
-                self._afresh.append(trial)
-                continue
-            if isolated:
-                isolated.discard(trial)
-            number = trial.number
-            if len(message) == 5:
-                _, started, seconds, peak, fitness = message
-                done = Evaluation(
-                    trial.index, number, trial.attempt, ok, fitness, {}, started, seconds, host, peak, None, False, pid
-                )
-            else:
-                _, started, seconds, peak, fitness, status, seen, failure, used = message
-                status, failure = Status(status), failure and Failure(*failure)
-                done = Evaluation(
-                    trial.index, number, trial.attempt, status, fitness, unpacked(seen), started, seconds, host, peak,
-                    failure, used, pid,
-                )  # fmt: skip
-            append(done)
-            total += seconds
-        count = len(self._results) - before
+                if (ref := worker.sent.pop(message[1], None)) is not None:
+                    self._afresh.append(ref)
+        count = before - self._pending
         if count:
-            self._pending -= count
             self._deaths = 0
             worker.slow = False
             self._sizing.learn(total, count)
+
+    def _take_results(self, worker: Worker, came: Results, condemned: int) -> float:
+        """Take results that are no more than a fitness; the seconds that their trials took."""
+        refs = [worker.sent.pop(number, None) if number < condemned else None for number in came.numbers]
+        if self._backlog.isolated:
+            self._backlog.isolated -= {key_of(ref) for ref in refs if ref is not None}
+        host = worker.ready.host if worker.ready else ""
+        count, seconds = self._results.take(refs, came, host, worker.pid)
+        self._pending -= count
+        return seconds
+
+    def _take_result(self, worker: Worker, came: Result, condemned: int) -> float:
+        """Take a result that is more than a fitness; the seconds that its trial took."""
+        ref = worker.sent.pop(came.number, None) if came.number < condemned else None
+        if ref is None:
+            return 0.0
+        individual, number, attempt = key = key_of(ref)
+        self._backlog.isolated.discard(key)
+        evaluation = Evaluation(
+            index=individual,
+            number=number,
+            attempt=attempt,
+            status=Status(came.status),
+            fitness=came.fitness,
+            observables=unpacked(came.observables),
+            host=worker.ready.host if worker.ready else "",
+            failure=came.failure and Failure(*came.failure),
+            used_directory=came.used_directory,
+            process=worker.pid,
+            **came.measures,
+        )
+        self._results.add(evaluation)
+        self._pending -= 1
+        return evaluation.seconds
 
     def _greet(self, worker: Worker, message: Ready | Refused) -> None:
         if isinstance(message, Ready):
@@ -224,14 +239,14 @@ class Pool(Dispatcher):
                 if enough or not _takes_more(worker):
                     del idle[worker]
                 elif spare or not queued:
-                    self._send(worker, self._batch(min(size, self._left_to(worker))))
+                    self._send(worker, backlog.take(min(size, self._left_to(worker))))
 
     def _dispatch_afresh(self) -> None:
         """Send what must run first in its process to workers that have run nothing; see to it that some come."""
         workers = self._workers.present
         for worker in workers:
             if self._afresh and not worker.trials and _takes_more(worker):
-                self._send(worker, [self._afresh.popleft()])
+                self._send(worker, gathered([self._afresh.popleft()])[0])
         if not self._afresh or any(worker.leaving or not worker.trials for worker in workers):
             self._afresh_due = 0.0
         elif not self._afresh_due:
@@ -243,7 +258,7 @@ class Pool(Dispatcher):
         """Trials that a worker still runs before a fresh process takes its place."""
         return _NEVER if self._renew_after is None else self._renew_after - worker.trials
 
-    def _send(self, worker: Worker, batch: Sequence[Trial]) -> None:
+    def _send(self, worker: Worker, batch: TrialBlock) -> None:
         self._sizing.learn_bytes(worker.send(batch), len(batch))
         if self._left_to(worker) <= 0:
             self._leave(worker)
@@ -269,7 +284,7 @@ class Pool(Dispatcher):
             age = now - running.since if running else 0.0
             slow = age > max(_SLOW, self._sizing.lasts(4))
             if slow or (idle and max(age, self._sizing.lasts(len(worker.sent))) > _STEAL):
-                self._backlog.extendleft(reversed(worker.recall()))
+                self._backlog.put_back(worker.recall(slow=slow))
                 worker.slow = slow or age > _STEAL
                 if not slow:
                     return
@@ -288,8 +303,10 @@ class Pool(Dispatcher):
         killed = worker.killed
         running = killed.running if killed else worker.running
         if worker.inbox.refused and worker.sent:
-            # it came in the place of the first result that is not here, whatever the process has begun since
-            running = Running(next(iter(worker.sent)), 1, running.since if running else time.monotonic())
+            # it came in the place of the first result that is not here, which was written with those behind it
+            first = next(iter(worker.sent))
+            last = max(first, running.number if running else worker.following - 1)
+            running = Running(first, last + 1 - first, running.since if running else time.monotonic())
         charged = running is not None and self._charge(worker, running, code)
         self._requeue(worker)
         if not worker.leaving:
@@ -304,7 +321,7 @@ class Pool(Dispatcher):
 
     def _requeue(self, worker: Worker) -> None:
         """Let others do what it had."""
-        self._backlog.extendleft(reversed([trial for trial in worker.sent.values() if trial is not None]))
+        self._backlog.put_back([ref for ref in worker.sent.values() if ref is not None])
         worker.sent.clear()
 
     def _charge(self, worker: Worker, running: Running, code: int) -> bool:
@@ -312,27 +329,26 @@ class Pool(Dispatcher):
         together = range(running.number, running.number + running.together)
         numbers = [one for one in together if one in worker.sent]
         if len(numbers) > 1:
-            self._isolated.update(trial for one in numbers if (trial := worker.sent[one]) is not None)
+            self._backlog.isolated.update(key_of(ref) for one in numbers if (ref := worker.sent[one]) is not None)
             return True
-        trial = worker.sent.pop(numbers[0], None) if numbers else None
-        if trial is None:
+        ref = worker.sent.pop(numbers[0], None) if numbers else None
+        if ref is None:
             return True
+        self._backlog.isolated.discard(key_of(ref))
         killed = worker.killed
         status = killed.status if killed else Status.CRASHED
         if numbers[0] > 0 and status in _REPEATED and self._repeats:
-            self._isolated.discard(trial)
-            self._afresh.append(trial)
+            self._afresh.append(ref)
             return True
         message = killed.message if killed else _NO_MESSAGE if worker.inbox.refused else cause_of(code)
-        self._fail(worker, trial, running.since, status, Failure(message, worker.said()))
+        self._fail(worker, ref[0][ref[1]], running.since, status, Failure(message, worker.said()))
         return True
 
     def _fail(self, worker: Worker, trial: Trial, since: float, status: Status, failure: Failure) -> None:
         seconds = time.monotonic() - since
         root = trial.root
         folder = root and trial_directory(root, trial.index, trial.number, trial.attempt)
-        self._isolated.discard(trial)
-        self._results.append(
+        self._results.add(
             Evaluation(
                 index=trial.index,
                 number=trial.number,

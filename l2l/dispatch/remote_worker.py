@@ -4,12 +4,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
+from l2l.dispatch.backlog import Ref
 from l2l.dispatch.worker import Worker
 from l2l.protocol.channel import Inbox, Outbox
 from l2l.protocol.handshake import Keys
 from l2l.protocol.messages import NOTHING, WHATEVER, Exited, Killed, Running
 from l2l.protocol.trials import Headers
-from l2l.values import Trial
 
 
 class RemoteWorker(Worker):
@@ -40,6 +40,7 @@ class RemoteWorker(Worker):
         self.here = here
         self._recalled = 0
         self._asked = False
+        self._slow = False
         self._since = time.monotonic()
         self._at = -1
         self.exited: Exited | None = None
@@ -85,8 +86,9 @@ class RemoteWorker(Worker):
         """Whether its end was told, and all that it sent before is here."""
         return self.exited is not None and self.inbox.closed
 
-    def recall(self) -> list[Trial]:
+    def recall(self, *, slow: bool = False) -> list[Ref]:
         """Ask for what it has not started; the answer comes through `returned`."""
+        self._slow = slow
         if not self._asked and self._next > self._recalled:
             self._asked, self._recalled = True, self._next
             self._ask(self._next)
@@ -95,6 +97,8 @@ class RemoteWorker(Worker):
     def recalled(self, following: int, before: int) -> None:
         """Take note of the supervisor's answer to a recall."""
         self._asked = False
+        if self._slow:
+            self.returned += self.take_back(0, following - 1)  # done before the one that it is at, and not written yet
         self.returned += self.take_back(following, before)
 
     def end(self) -> int:

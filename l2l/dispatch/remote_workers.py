@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from l2l.dispatch.backlog import key_of
 from l2l.dispatch.listener import Listener
 from l2l.dispatch.remote_worker import RemoteWorker
 from l2l.dispatch.work import Work
@@ -240,14 +241,14 @@ class RemoteWorkers(Workers):
         if worker.here:
             return  # the supervisor tells of its end
         self._lost.append(worker)
-        trial = next((one for one in worker.sent.values() if one is not None), None)
-        if trial is not None:
-            again = (*trial.id, trial.attempt)
+        ref = next((one for one in worker.sent.values() if one is not None), None)
+        if ref is not None:
+            again = key_of(ref)
             self._disturbed[again] += 1
             if self._disturbed[again] >= _DISTURBED:
                 raise LauncherError(
                     f"what workers on other machines send is disturbed on its way: {worker.inbox.refused}, "
-                    f"{_DISTURBED} times with trial {trial.index}-{trial.number}. Either the model writes to files "
+                    f"{_DISTURBED} times with trial {again[0]}-{again[1]}. Either the model writes to files "
                     "that are not its own, or somebody stands between; nothing that was finished is lost"
                 )
 

@@ -4,11 +4,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from l2l.blocks import TrialBlock
+from l2l.dispatch.backlog import Ref, refs_of
 from l2l.errors import LauncherError
 from l2l.protocol.channel import LARGEST, Inbox, Outbox, pickled
 from l2l.protocol.messages import Killed, Ready, Running
-from l2l.protocol.trials import Headers, row_of
-from l2l.values import Trial
+from l2l.protocol.trials import Headers, columns_of
 
 
 class Worker(ABC):
@@ -31,8 +32,9 @@ class Worker(ABC):
         """When it was started, or came; and when something came from it last, both on the monotonic clock."""
         self.host = ""
         """The name of its machine, as far as is known before it is ready."""
-        self.sent: dict[int, Trial | None] = {}
-        self.returned: list[Trial] = []
+        self.sent: dict[int, Ref | None] = {}
+        """By number; None where nobody wants the result any more."""
+        self.returned: list[Ref] = []
         """Trials that it gave back since they were last looked at, for the pool to take."""
         self.slow = False
         """Whether what it has takes long, so that nothing more is sent until something came of it."""
@@ -45,8 +47,8 @@ class Worker(ABC):
         self._told_headers: set[int] = set()
         outbox.send(*start)
 
-    def send(self, trials: Sequence[Trial]) -> int:
-        """Queue trials of one header as a batch.
+    def send(self, block: TrialBlock) -> int:
+        """Queue trials as a batch.
 
         Returns:
             The size of the message in bytes.
@@ -54,18 +56,19 @@ class Worker(ABC):
         Raises:
             LauncherError: It is too large for any worker.
         """
-        header = self._headers.of(trials[0])
+        header = self._headers.of(block)
         if header.code not in self._told_headers:
             self._told_headers.add(header.code)
             self.outbox.send(pickled((header.code, (header.names, header.root, header.validation), None)))
-        body = pickled((self._next, header.code, [row_of(trial) for trial in trials]))
+        body = pickled((self._next, header.code, columns_of(block)))
         if len(body) > LARGEST:
             raise LauncherError(
-                f"{len(trials)} trial(s) from individual {trials[0].index} on take {len(body)} bytes to be sent to a "
-                f"worker, and at most {LARGEST} are taken; give models the name of a file instead of what is in it"
+                f"{len(block)} trial(s) from individual {block.individual[0]} on take {len(body)} bytes to be sent to "
+                f"a worker, and at most {LARGEST} are taken; give models the name of a file instead of what is in it"
             )
-        self.sent.update(enumerate(trials, self._next))
-        self._next += len(trials)
+        following = self._next + len(block)
+        self.sent.update(zip(range(self._next, following), refs_of(block), strict=True))
+        self._next = following
         self.outbox.send(body)
         return len(body)
 
@@ -79,10 +82,10 @@ class Worker(ABC):
         self.leaving = True
         self.outbox.send(pickled(None))
 
-    def take_back(self, following: int, before: int) -> list[Trial]:
-        """Forget that it has the trials with these numbers, which it will not start; they are returned."""
+    def take_back(self, following: int, before: int) -> list[Ref]:
+        """Forget that it has the trials with these numbers, which others are to run; they are returned."""
         back = [number for number in self.sent if following <= number < before]
-        return [trial for number in back if (trial := self.sent.pop(number)) is not None]
+        return [ref for number in back if (ref := self.sent.pop(number)) is not None]
 
     @property
     @abstractmethod
@@ -105,13 +108,22 @@ class Worker(ABC):
         """What it is at, as far as its result is not here yet."""
 
     @property
+    def following(self) -> int:
+        """The number of the first trial that it has not started, as far as known; it has one at least."""
+        return next(iter(self.sent), self._next) + 1
+
+    @property
     @abstractmethod
     def over(self) -> bool:
         """Whether its channel has said all that it will ever say."""
 
     @abstractmethod
-    def recall(self) -> list[Trial]:
-        """Take back what it has not started; perhaps only later, through `returned`."""
+    def recall(self, *, slow: bool = False) -> list[Ref]:
+        """Take back what it has not started; perhaps only later, through `returned`.
+
+        Args:
+            slow: Take back as well what it has done before and not written yet, which may wait for what it is at.
+        """
 
     @abstractmethod
     def end(self) -> int:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l2l.blocks import EvaluationBlock
 from l2l.errors import text_of
 from l2l.experiment.plan import Plan
 from l2l.schema import side_by_side
 from l2l.seeding import Words
-from l2l.values import Evaluation, Observable, Trial
+from l2l.values import MEASURES, Observable
 
 if TYPE_CHECKING:
     from l2l.trajectory import Trajectory
@@ -19,51 +20,38 @@ TRACEBACK_LIMIT = 4000
 SIMULATED = -1
 
 
-def finished_record(
-    evaluations: Sequence[Evaluation], trials: Sequence[Trial], final: Sequence[bool], plan: Plan
-) -> dict[str, Any]:
+def finished_record(block: EvaluationBlock, entropy: Words, final: NDArray[np.bool_], plan: Plan) -> dict[str, Any]:
     """The record of what came back.
 
     Args:
-        evaluations: (k,).
-        trials: (k,) that they are of.
+        block: (k,) what came back.
+        entropy: (k, 4) of the trials.
         final: (k,) false for an attempt that is repeated.
         plan: For what is declared.
     """
-    nothing = (float("nan"),) * len(plan.objectives)
-    hosts: dict[str, int] = {}
-    codes = [hosts.setdefault(one.host, len(hosts)) for one in evaluations]
-    entropy = b"".join([one.entropy.to_bytes(16, "little") for one in trials])
-    resources = plan.resources
+    observed = block.observables or [{}] * len(block)
     return {
-        "index": np.array([one.index for one in evaluations], dtype=np.int64),
-        "number": np.array([one.number for one in evaluations], dtype=np.int64),
-        "attempt": np.array([one.attempt for one in trials], dtype=np.int64),
-        "status": np.array([one.status for one in evaluations], dtype=np.int8),
-        "final": np.array(final, dtype=bool),
-        "started": np.array([one.started for one in evaluations], dtype=np.float64),
-        "seconds": np.array([one.seconds for one in evaluations], dtype=np.float64),
-        "host": list(hosts),
-        "host_code": np.array(codes, dtype=np.int16),
-        "ranks": resources.ranks,
-        "threads": resources.threads,
-        "peak_memory": np.array([one.peak_memory for one in evaluations], dtype=np.int64),
-        "entropy": np.frombuffer(entropy, dtype="<u4").reshape(-1, 4),
+        "index": block.individual,
+        "number": block.number,
+        "attempt": block.attempt,
+        "status": block.status,
+        "final": final,
+        **{one.name: block.measures[one.name] for one in MEASURES},
+        "host": list(block.hosts),
+        "host_code": block.host,
+        "ranks": plan.resources.ranks,
+        "threads": plan.resources.threads,
+        "entropy": entropy,
         "source": SIMULATED,
-        "fitness": np.array([one.fitness or nothing for one in evaluations], dtype=np.float64),
+        "fitness": block.fitness,
         "observables": {
-            name: _column([one.observables.get(name) for one in evaluations], observable)
+            name: _column([one.get(name) for one in observed], observable)
             for name, observable in plan.observables.items()
         },
         "failures": [
             # as text, whatever a launcher has put there: a record that cannot be read again ends the run for good
-            [
-                row,
-                text_of(one.failure.message, TRACEBACK_LIMIT),
-                text_of(_cut(one.failure.traceback), 2 * TRACEBACK_LIMIT),
-            ]
-            for row, one in enumerate(evaluations)
-            if one.failure is not None
+            [row, text_of(why.message, TRACEBACK_LIMIT), text_of(_cut(why.traceback), 2 * TRACEBACK_LIMIT)]
+            for row, why in sorted(block.failures.items())
         ],
     }
 
@@ -86,7 +74,8 @@ def _column(values: Sequence[NDArray[Any] | None], observable: Observable) -> An
 
 
 def copied_record(
-    ids: Sequence[tuple[int, int]],
+    index: NDArray[np.int64],
+    number: NDArray[np.int64],
     entropy: Words,
     theirs: tuple["Trajectory", NDArray[np.int64], int],
     plan: Plan,
@@ -94,7 +83,8 @@ def copied_record(
     """The record of trials that an earlier run has.
 
     Args:
-        ids: (k,) (individual, trial) here.
+        index: (k,) numbers of the individuals here.
+        number: (k,) numbers of the trials.
         entropy: (k, 4) of these trials.
         theirs: The earlier run, (k,) rows of its trials, and its row of /memos.
         plan: For what is declared.
@@ -105,18 +95,16 @@ def copied_record(
     codes = [hosts.setdefault(str(host), len(hosts)) for host in trials["host"][rows]]
     failures = run.failure_messages()
     return {
-        "index": np.array([index for index, _ in ids], dtype=np.int64),
-        "number": np.array([number for _, number in ids], dtype=np.int64),
+        "index": index,
+        "number": number,
         "attempt": trials["attempt"][rows],
         "status": trials["status"][rows],
         "final": np.ones(len(rows), dtype=bool),
-        "started": trials["started"][rows],
-        "seconds": trials["seconds"][rows],
+        **{one.name: trials[one.name][rows] for one in MEASURES},
         "host": list(hosts),
         "host_code": np.array(codes, dtype=np.int16),
         "ranks": plan.resources.ranks,
         "threads": plan.resources.threads,
-        "peak_memory": trials["peak_memory"][rows],
         "entropy": entropy,
         "source": source,
         "fitness": side_by_side([trials[f"fitness/{one.name}"][rows] for one in plan.objectives], len(rows)),

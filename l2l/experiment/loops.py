@@ -1,10 +1,13 @@
 """The outer loop, twice: whole generations, and steady state."""
 
 import math
-from collections.abc import Iterator
-from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
 
 from l2l.experiment.run import Run
+
+Ints = NDArray[np.int64]
 
 _CHUNK = 4096
 """Trials of a generation that are handed out at once, so that a large one never stands whole in memory."""
@@ -32,27 +35,39 @@ def generational(run: Run) -> str:
                 return reason
             if not run.optimizer.finished:  # else it ends here anyway
                 run.check_alike()
-            if not run.ask(ahead=_AHEAD * run.launcher.slots):
+            if not len(run.ask(ahead=_AHEAD * run.launcher.slots)):
                 return run.optimizer.finished or "the optimizer asks nothing more"
-        numbers = list(run.pending)
+        numbers = run.pending.numbers
         todo = run.trials.missing(numbers)
-        _refill(run, todo)
-        while run.trials.flight:
+        todo = _refill(run, *todo)
+        while run.pending.out:
             run.wait()
-            _refill(run, todo)
+            todo = _refill(run, *todo)
         run.check_time()
         run.tell(numbers)
 
 
-def _refill(run: Run, todo: Iterator[tuple[int, int]]) -> None:
-    """Keep the launcher's backlog between half a chunk and a whole one; without a guard, its slots filled."""
-    if run.launcher.whole_generation:
-        run.trials.launch(list(todo))
-        return
-    flight = run.trials.flight
-    limit = max(_CHUNK, _DEEP * run.launcher.slots) if run.trials.guarded else run.launcher.slots
-    if len(flight) <= limit // 2 or not run.trials.guarded:
-        run.trials.launch(list(islice(todo, limit - len(flight))))
+def _refill(run: Run, index: Ints, number: Ints) -> tuple[Ints, Ints]:
+    """Keep the launcher's backlog between half a chunk and a whole one; without a guard, its slots filled.
+
+    Args:
+        run: The run.
+        index, number: (k,) of trials that are still to be launched.
+
+    Returns:
+        Those left.
+    """
+    if not len(index):
+        return index, number
+    launcher, out = run.launcher, run.pending.out
+    limit = max(_CHUNK, _DEEP * launcher.slots) if run.trials.guarded else launcher.slots
+    if launcher.whole_generation:
+        limit = out + len(index)
+    elif run.trials.guarded and out > limit // 2:
+        return index, number
+    room = limit - out
+    run.trials.launch(index[:room], number[:room])
+    return index[room:], number[room:]
 
 
 def steady(run: Run) -> str:
@@ -61,11 +76,11 @@ def steady(run: Run) -> str:
     Raises:
         Stopped: Before its end.
     """
-    if len(run.tally.told_since) >= run.plan.population:  # killed between the two notes
+    if run.tally.told_since >= run.plan.population:  # killed between the two notes
         run.close_generation()
-    run.trials.launch(list(run.trials.missing(list(run.pending))))
+    run.trials.launch(*run.trials.missing(run.pending.numbers))
     looked_at = run.tally.standing.generations
-    _tell_complete(run, list(run.pending))
+    _tell_complete(run, run.pending.numbers)
     while True:
         reason = run.why_stop()
         if reason:
@@ -75,10 +90,9 @@ def steady(run: Run) -> str:
             run.check_alike()
         asked = _ask_more(run)
         _tell_complete(run, asked)
-        if run.trials.flight:
-            final = run.wait()
-            _tell_complete(run, run.pending.concerned({one.index for one in final}))
-        elif not asked:
+        if run.pending.out:
+            _tell_complete(run, run.pending.concerned(run.wait()))
+        elif not len(asked):
             reason = run.optimizer.finished or run.why_stop() or "the optimizer asks nothing more"
             break
     if run.tally.told_since:
@@ -86,15 +100,15 @@ def steady(run: Run) -> str:
     return reason
 
 
-def _ask_more(run: Run) -> list[int]:
+def _ask_more(run: Run) -> Ints:
     """Fill the launcher's slots, and a little more so that none runs dry."""
-    room = _backlog(run) - len(run.trials.flight)
+    room = _backlog(run) - run.pending.out
     wanted = -(-room // run.plan.trials)
     wanted = min(wanted, _allowed(run) - run.tally.told - len(run.pending))
     if wanted <= 0:
-        return []
+        return np.empty(0, dtype=np.int64)
     numbers = run.ask(wanted)
-    run.trials.launch(list(run.trials.missing(numbers)))
+    run.trials.launch(*run.trials.missing(numbers))
     return numbers
 
 
@@ -120,12 +134,12 @@ def _allowed(run: Run) -> int:
     return min(limits)
 
 
-def _tell_complete(run: Run, numbers: list[int]) -> None:
+def _tell_complete(run: Run, numbers: Ints) -> None:
     """Tell those that are complete, closing a generation wherever `population` are told."""
     complete = run.pending.complete(numbers)
-    while complete:
-        room = run.plan.population - len(run.tally.told_since)
+    while len(complete):
+        room = run.plan.population - run.tally.told_since
         now, complete = complete[:room], complete[room:]
         run.tell(now)
-        if len(run.tally.told_since) >= run.plan.population:
+        if run.tally.told_since >= run.plan.population:
             run.close_generation()

@@ -1,6 +1,6 @@
 """Resuming is replaying: what the journal has is asked and told again, until the frontier is reached."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,10 @@ def replay(run: Run, folder: Path, adopt: bool) -> None:
         if kind == "asked":
             individuals = run.plan.space.from_columns(data["columns"])
             _reask(run, individuals, adopt, differed)
-            run.admit(individuals, data["columns"], data["same_as"])
+            run.admit(individuals, data["same_as"])
             run.events += 1
         elif kind == "told":
-            run.tell(data["individuals"].tolist(), replayed=True)
+            run.tell(data["individuals"], replayed=True)
         else:
             run.close_generation(replayed=True)
             shown += 1
@@ -103,7 +103,7 @@ def _events(folder: Path) -> Iterator[Record]:
     return (record for record in read_journal(folder) if record.kind in _REPLAYED)
 
 
-def _reask(run: Run, individuals: list[Individual], adopt: bool, differed: list[dict[str, Any]]) -> None:
+def _reask(run: Run, individuals: Sequence[Individual], adopt: bool, differed: list[dict[str, Any]]) -> None:
     optimizer = run.optimizer
     before, other = optimizer.replayed_difference, False
     try:

@@ -3,7 +3,6 @@
 import reprlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +20,11 @@ from l2l.experiment.recorder import Recorder
 from l2l.experiment.scoring import score
 from l2l.experiment.tally import Tally
 from l2l.experiment.trials import Trials
-from l2l.individual import Individual
 from l2l.launcher import Launcher
 from l2l.memo import Book, Elsewhere
 from l2l.optimizer import Optimizer
 from l2l.seeding import entropies
+from l2l.space import Individuals
 from l2l.stop import Stop
 from l2l.values import A_NAME, Evaluation, Status, is_name
 
@@ -94,7 +93,7 @@ class Run:
 
     # --- ask -------------------------------------------------------------------------------------------------------
 
-    def ask(self, n: int | None = None, ahead: int = 0) -> list[int]:
+    def ask(self, n: int | None = None, ahead: int = 0) -> NDArray[np.int64]:
         """Ask the optimizer and note it; the numbers of the new individuals, none where it asks nothing.
 
         Args:
@@ -103,41 +102,41 @@ class Run:
                 is noted behind all that was asked.
         """
         with no_copies():
-            individuals = list(self.optimizer.ask(n))
-        if not individuals:
-            return []
+            individuals = self.plan.space.gathered(self.optimizer.ask(n))
+        if not len(individuals):
+            return np.empty(0, dtype=np.int64)
         first = self.tally.told + len(self.pending)
-        numbers: list[int] = []
-        if ahead and self.trials.silent:
-            numbers = self.admit(individuals[:ahead], self.plan.space.columns(individuals[:ahead]))
-            self.trials.launch(list(self.trials.missing(numbers)))
-        columns = self.plan.space.columns(individuals)
-        done = len(numbers)
-        numbers += self.admit(individuals[done:], {name: column[done:] for name, column in columns.items()})
-        same_as = np.array([self.pending.same_as.get(number, -1) for number in numbers], dtype=np.int64)
-        asked = {"first": first, "columns": columns, "same_as": same_as, "event": self.events, "time": time.time()}
-        self.recorder.log("asked", asked)
+        done = ahead if ahead and self.trials.silent else 0
+        head, tail = individuals[:done], individuals[done:]
+        numbers = self.admit(head)
+        self.trials.launch(*self.trials.missing(numbers))
+        numbers = np.concatenate([numbers, self.admit(tail)])
+        individuals.name(head.keys + tail.keys)
+        self.recorder.log(
+            "asked",
+            {
+                "first": first,
+                "columns": individuals.columns,
+                "same_as": self.pending.same(numbers),
+                "event": self.events,
+                "time": time.time(),
+            },
+        )
         self.events += 1
         return numbers
 
-    def admit(
-        self,
-        individuals: Sequence[Individual],
-        columns: Mapping[str, NDArray[Any]],
-        same_as: NDArray[np.int64] | None = None,
-    ) -> list[int]:
+    def admit(self, individuals: Individuals, same_as: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """Number individuals that were asked.
 
         Args:
             individuals: (n,).
-            columns: Name → (n, …) values of their parameters.
             same_as: As the journal has it, in replay.
         """
         plan, generation = self.plan, self.tally.standing.generations
         first = self.tally.told + len(self.pending)
         tag = generation if plan.seeding == "generation" and plan.stochastic else None
-        found = self.book.add(first, individuals, columns, tag)
-        keys = [one.key for one in individuals]
+        keys = individuals.keys
+        found = self.book.add(first, keys, tag)
         if plan.trials > 1:
             keys = [key for key in keys for _ in range(plan.trials)]
         repeats = np.tile(np.arange(plan.trials), len(individuals))
@@ -148,8 +147,11 @@ class Run:
 
     # --- run -------------------------------------------------------------------------------------------------------
 
-    def wait(self) -> list[Evaluation]:
-        """Bring to the disk what is due, then wait for results and note them; those that are final.
+    def wait(self) -> NDArray[np.int64]:
+        """Bring to the disk what is due, then wait for results and note them.
+
+        Returns:
+            Numbers of the individuals of those trials that are final.
 
         Raises:
             Stopped: A signal came, or the walltime is over.
@@ -161,7 +163,7 @@ class Run:
             self.show("running")
         return final
 
-    def collect(self) -> list[Evaluation]:
+    def collect(self) -> Sequence[Evaluation]:
         """What came back, after a short wait.
 
         Once we are told to stop, what fails may fail by that, and is left out: a batch system tells the programs too.
@@ -187,25 +189,25 @@ class Run:
 
     # --- tell ------------------------------------------------------------------------------------------------------
 
-    def tell(self, numbers: Sequence[int], *, replayed: bool = False) -> None:
+    def tell(self, numbers: NDArray[np.int64], *, replayed: bool = False) -> None:
         """Tell the optimizer of complete individuals, after noting it."""
         pending = self.pending
         rows, infeasible = pending.rows(numbers), pending.infeasible_of(numbers)
         scores = score(self.plan, self.book, rows, infeasible, self.optimizer.observables)
         if not replayed:
             self.recorder.settle()
-            told = {"individuals": np.array(numbers, dtype=np.int64), "event": self.events}
+            told = {"individuals": numbers, "event": self.events}
             columns = {"fitness": scores.fitness, "spread": scores.spread, "status": scores.status}
             self.recorder.log("told", {**told, **columns})
         self.events += 1
-        individuals = {number: pending.individuals[number] for number in numbers}
+        individuals = pending.individuals(numbers)
         costs = scores.costs if scores.costs.shape[1] > 1 else scores.costs[:, 0]
         with no_copies():
-            self.optimizer.tell(list(individuals.values()), costs, scores.results)
+            self.optimizer.tell(individuals, costs, scores.results)
         before = self.tally.best_number
-        improved = self.tally.tell(individuals, scores.costs, scores.fitness)
+        improved = self.tally.tell(numbers, individuals, scores.costs, scores.fitness)
         if self.plan.keep == "best" and self.plan.objectives and scores.costs.shape[1] == 1:
-            for number in {before, *numbers} - {improved, self.tally.best_number, -1}:
+            for number in {before, *numbers.tolist()} - {improved, self.tally.best_number, -1}:
                 self.trials.drop_folders_of(number)
         pending.remove(numbers)
 
@@ -221,7 +223,7 @@ class Run:
                 "generation",
                 {
                     "number": self.tally.standing.generations,
-                    "count": len(self.tally.told_since),
+                    "count": self.tally.told_since,
                     "started": self._generation_started,
                     "finished": time.time(),
                     "best": self.tally.best,
@@ -295,7 +297,7 @@ class Run:
         self._shown = time.monotonic()
         if not self.watcher:
             return
-        own = self.pending.simulated(self.pending)
+        own = self.pending.simulated(self.pending.numbers)
         tally, standing = self.tally, self.tally.standing
         self.watcher(
             Progress(

@@ -27,7 +27,8 @@ class Tally:
         self._signs = np.array([objective.sign for objective in plan.objectives])
         self._best_before = np.inf
         self.standing = Standing()
-        self.told_since: list[int] = []
+        self.told_since = 0
+        """Individuals that were told since a generation was closed."""
         self.best = np.full(len(plan.objectives), np.nan)
         self.best_individual: Individual | None = None
         self.best_number = -1
@@ -68,23 +69,24 @@ class Tally:
 
     def tell(
         self,
-        individuals: Mapping[int, Individual],
+        numbers: NDArray[np.int64],
+        individuals: Sequence[Individual],
         costs: NDArray[np.float64],
         fitness: NDArray[np.float64],
     ) -> int | None:
         """Count individuals that were told.
 
         Args:
-            individuals: Number → individual (n).
+            numbers: (n,) of the individuals.
+            individuals: (n,).
             costs: (n, 1), or (n, m) for a multi-objective optimizer.
             fitness: (n, m), NaN where failed.
 
         Returns:
             The number of a new best individual, where there is one cost and one is better than all before.
         """
-        numbers = list(individuals)
         self.best = np.fmin(self.best * self._signs, np.fmin.reduce(fitness * self._signs, axis=0)) * self._signs
-        self.told_since.extend(numbers)
+        self.told_since += len(numbers)
         self._fitness.append(fitness)
         improved: int | None = None
         best = self.standing.best
@@ -92,8 +94,8 @@ class Tally:
             place = int(np.argmin(costs[:, 0]))
             if costs[place, 0] < best:
                 best = float(costs[place, 0])
-                improved = self.best_number = numbers[place]
-                self.best_individual = individuals[improved]
+                improved = self.best_number = int(numbers[place])
+                self.best_individual = individuals[place]
         told = self.told + len(numbers)
         self.standing = replace(self.standing, individuals=told, trials=told * self._plan.trials, best=best)
         return improved
@@ -106,4 +108,4 @@ class Tally:
         stagnant = 0 if self.standing.best < self._best_before else self.standing.stagnant + 1
         self._best_before = self.standing.best
         self.standing = replace(self.standing, generations=self.standing.generations + 1, stagnant=stagnant)
-        self.told_since = []
+        self.told_since = 0

@@ -1,15 +1,18 @@
 """Fresh trials of the winners, at the end."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from l2l.blocks import EvaluationBlock
 from l2l.experiment.columns import finished_record
 from l2l.experiment.pending import TrialId
 from l2l.experiment.replay import Past
 from l2l.experiment.run import Run
 from l2l.individual import Individual
-from l2l.seeding import as_ints, entropies
+from l2l.seeding import as_ints, as_words, entropies
 from l2l.trajectory import Trajectory
-from l2l.values import Evaluation, Trial
+from l2l.values import Evaluation, Status, Trial
 
 
 def validate(run: Run, past: Past) -> None:
@@ -52,12 +55,21 @@ def validate(run: Run, past: Past) -> None:
 
 def _take(run: Run, evaluations: list[Evaluation], flight: dict[TrialId, Trial]) -> None:
     own = [flight.pop(one.id) for one in evaluations]
-    again = [run.trials.repeated(one, trial) for one, trial in zip(evaluations, own, strict=True)]
-    run.recorder.log("validation", finished_record(evaluations, own, [one is None for one in again], run.plan))
-    run.trials.drop_folders(evaluations)
-    repeated = [one for one in again if one is not None]
+    block = EvaluationBlock.of(evaluations, len(run.plan.objectives))
+    block.attempt = np.array([trial.attempt for trial in own], dtype=np.int64)
+    final = np.array([one.status == Status.OK or not run.trials.is_repeated(one) for one in block], dtype=bool)
+    entropy = np.stack([as_words(trial.entropy) for trial in own])
+    run.recorder.log("validation", finished_record(block, entropy, final, run.plan))
+    run.trials.drop_folders(block)
+    repeated = [_again(own[row], block[row]) for row in np.flatnonzero(~final).tolist()]
     flight |= {trial.id: trial for trial in repeated}
     run.launcher.submit(repeated)
+
+
+def _again(trial: Trial, evaluation: Evaluation) -> Trial:
+    """The next attempt of a trial; one that was lost has cost none."""
+    attempt = trial.attempt + (evaluation.status != Status.LOST)
+    return replace(trial, attempt=attempt, _rng=None, _directory=None)
 
 
 def _trials(run: Run, index: int, individual: Individual, count: int) -> list[Trial]:

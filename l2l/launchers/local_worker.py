@@ -4,12 +4,12 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from l2l.dispatch.backlog import Ref
 from l2l.dispatch.worker import Worker
 from l2l.protocol.channel import Inbox, Outbox, pipe
 from l2l.protocol.messages import Killed, Running
 from l2l.protocol.trials import Headers
 from l2l.supervisor.process import WorkerProcess
-from l2l.values import Trial
 
 
 class LocalWorker(Worker):
@@ -69,15 +69,22 @@ class LocalWorker(Worker):
         return self.process.running
 
     @property
+    def following(self) -> int:
+        """The number of the first trial that it has not started."""
+        return self.process.page.following
+
+    @property
     def over(self) -> bool:
         """Whether it has closed its end of the channel."""
         return self.inbox.closed
 
-    def recall(self) -> list[Trial]:
-        """Take back what it has not started."""
+    def recall(self, *, slow: bool = False) -> list[Ref]:
+        """Take back what it has not started, and what it has done before and not written yet."""
         page = self.process.page
         page.recall(self._next)
-        return self.take_back(page.following, self._next)
+        following, running = page.following, page.running
+        waiting = self.take_back(page.written, running.number) if slow and running else []
+        return waiting + self.take_back(following, self._next)
 
     def end(self) -> int:
         """Kill it and wait for its end; its return code."""
@@ -98,8 +105,7 @@ class LocalWorker(Worker):
         else stands in the channel before it: the beginning of a message that has no end.
         """
         first = next(iter(self.sent), None)
-        running = self.process.page.running
-        written = running.number if running else self.process.page.following
+        written = self.process.page.written
         before, self._awaited = self._awaited, None
         if first is None or first >= written:
             return False

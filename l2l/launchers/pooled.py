@@ -86,7 +86,7 @@ class DispatchingLauncher(Launcher):
         """Take trials to be run."""
         self._running.submit(trials)
 
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+    def collect(self, timeout: float | None = None) -> Sequence[Evaluation]:
         """What has come back; waits for at least one."""
         return self._running.collect(timeout)
 

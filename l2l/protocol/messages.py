@@ -220,6 +220,47 @@ class Stop(NamedTuple):
     grace: float
 
 
+RESULTS, RESULT, NOT_STARTED, LEAVING = range(4)
+"""With what a message of a worker begins: `Results`, `Result`, or the number of a trial. With LEAVING a worker says
+that it ends, so that a fresh process takes its place; the trial, if any, is to be the first that runs there."""
+
+
+class Results(NamedTuple):
+    """Successful trials of which there is no more than a fitness.
+
+    Args:
+        numbers: Of the trials.
+        measures: Name → what was measured of each of them, or one value for all.
+        fitness: One number per objective and trial, end to end.
+    """
+
+    numbers: list[int]
+    measures: dict[str, Any]
+    fitness: list[float]
+
+
+class Result(NamedTuple):
+    """What came of one trial.
+
+    Args:
+        number: Of the trial.
+        measures: Name → what was measured of it.
+        fitness: One number per objective.
+        status: What became of it.
+        observables: As they travel.
+        failure: Message and traceback, or None.
+        used_directory: Whether it made its private folder.
+    """
+
+    number: int
+    measures: dict[str, Any]
+    fitness: tuple[float, ...]
+    status: int
+    observables: dict[str, Any]
+    failure: tuple[str, str] | None
+    used_directory: bool
+
+
 class Running(NamedTuple):
     """The trial or batch that a worker is at.
 

@@ -8,7 +8,7 @@ from typing import Self
 
 from l2l.protocol.messages import Running
 
-_CURRENT, _SINCE, _COUNT, _SKIP, _LOG, _DONE = range(6)
+_CURRENT, _SINCE, _COUNT, _SKIP, _LOG, _DONE, _WRITTEN = range(7)
 """The places of the fields in the page; `_SINCE` is a float."""
 
 _ADD_SEALS, _SEAL_FUTURE_WRITE = 1033, 0x10
@@ -72,8 +72,13 @@ class StatusPage:
         """Say (worker) that the model has returned; the trials stay its own until their results are written."""
         self.fields[_DONE] = number
 
+    def has_written(self, following: int) -> None:
+        """Say (worker) that the results of all trials of lower numbers are written."""
+        self.fields[_WRITTEN] = following
+
     def idle(self, following: int) -> None:
-        """Say (worker) that no trial runs, and the number of the next one."""
+        """Say (worker) that no trial runs, that all results are written, and the number of the next trial."""
+        self.fields[_WRITTEN] = following
         self.fields[_CURRENT] = ~following
 
     @property
@@ -88,6 +93,11 @@ class StatusPage:
         """The number of the first trial that has not started."""
         current = self.fields[_CURRENT]
         return ~current if current < 0 else current + self.fields[_COUNT]
+
+    @property
+    def written(self) -> int:
+        """The number of the first trial whose result is not written."""
+        return self.fields[_WRITTEN]
 
     @property
     def log(self) -> int:

@@ -5,6 +5,7 @@ from l2l.schema.columns import Column, Ragged, Rows, Values, height, joined, sid
 from l2l.schema.fold import START, Fold
 from l2l.schema.layout import APPENDED, FORMAT, PENDING, REWRITTEN, VERSION, Layout, labels
 from l2l.schema.small import Small
+from l2l.schema.trials import TRIALS, TrialColumn
 
 __all__ = [
     "APPENDED",
@@ -12,6 +13,7 @@ __all__ = [
     "PENDING",
     "REWRITTEN",
     "START",
+    "TRIALS",
     "VERSION",
     "Column",
     "Fold",
@@ -19,6 +21,7 @@ __all__ = [
     "Ragged",
     "Rows",
     "Small",
+    "TrialColumn",
     "Values",
     "check_record",
     "height",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from l2l.schema.columns import Ragged, Rows
 from l2l.schema.layout import Layout
+from l2l.schema.trials import TRIALS, TrialColumn
 from l2l.values import Observable
 
 Place = tuple[int, int]
@@ -76,39 +77,31 @@ def trial_rows(layout: Layout, batch: Sequence[Held], codes: Callable[[Iterable[
     """
     said = [one.data for one in batch]
     lengths = [len(one["index"]) for one in said]
-
-    def chain(name: str) -> NDArray[Any]:
-        return _chain([one[name] for one in said])
-
-    def repeat(name: str) -> NDArray[Any]:
-        if all(np.ndim(one[name]) == 0 for one in said):
-            return np.repeat([one[name] for one in said], lengths)
-        return _chain([np.broadcast_to(one[name], (n,)) for one, n in zip(said, lengths, strict=True)])
-
-    entropy, fitness = chain("entropy"), chain("fitness")
+    rows: Rows = {one.name: _taken(one, said, lengths) for one in TRIALS if one.record}
+    entropy, fitness = np.asarray(rows["entropy"]), _chain([one["fitness"] for one in said])
     low = entropy[:, 0].astype(np.uint64) | entropy[:, 1].astype(np.uint64) << np.uint64(32)
     segments = [one.data.get("segment", one.segment) for one in batch]
-    rows: Rows = {
-        "individual": chain("index"),
-        "number": chain("number"),
+    rows |= {
         "seed": (low % np.uint64(_MODULUS)).astype(np.int64) + 1,
-        "entropy": entropy,
-        "status": chain("status"),
-        "attempt": chain("attempt"),
-        "source": repeat("source"),
         "segment": _chain([np.broadcast_to(one, (n,)) for one, n in zip(segments, lengths, strict=True)]),
-        "started": chain("started"),
-        "seconds": chain("seconds"),
         "host": _chain([codes(one["host"])[one["host_code"]] for one in said]),
-        "ranks": repeat("ranks"),
-        "threads": repeat("threads"),
-        "peak_memory": repeat("peak_memory"),
     }
     for place, one in enumerate(layout.objectives):
         rows[f"fitness/{one.name}"] = fitness[:, place]
     for name, observable in layout.observables.items():
         rows[f"observables/{name}"] = _observable(observable, [one["observables"][name] for one in said])
-    return {**typed(layout, "trials", rows), "final": chain("final").astype(bool)}
+    ordered = {name: rows[name] for name in layout.tables["trials"]}
+    return {**typed(layout, "trials", ordered), "final": _chain([one["final"] for one in said]).astype(bool)}
+
+
+def _taken(column: TrialColumn, said: Sequence[Mapping[str, Any]], lengths: Sequence[int]) -> NDArray[Any]:
+    """A column of several records, which may have one value for all trials, or be older than the column."""
+    if not column.shared and all(column.record in one for one in said):
+        return _chain([one[column.record] for one in said])
+    values = [one.get(column.record, column.column.fill) for one in said]
+    if all(np.ndim(one) == 0 for one in values):
+        return np.repeat(values, lengths)
+    return _chain([np.broadcast_to(one, (n,)) for one, n in zip(values, lengths, strict=True)])
 
 
 def _observable(observable: Observable, values: Sequence[Any]) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from l2l.schema.layout import Layout
+from l2l.schema.trials import TRIALS, TrialColumn
 from l2l.values import Observable, Status
 
 Check = Callable[[Mapping[str, Any], Layout], None]
@@ -150,19 +151,13 @@ def _finished(data: Mapping[str, Any], layout: Layout) -> None:
 
 def _results(data: Mapping[str, Any], layout: Layout) -> int:
     n = _length(data["index"], "index")
-    for name in ("index", "number", "attempt", "host_code", "peak_memory"):
-        _array(data[name], (n,), _INTEGERS, name, 0)
-    for name in ("started", "seconds"):
-        _array(data[name], (n,), "f", name)
+    for one in TRIALS:
+        if one.record and (one.record in data or not one.measured):
+            _entry(data, one, n)
+    _array(data["host_code"], (n,), _INTEGERS, "host_code", 0)
     _statuses(data["status"], n)
     _array(data["final"], (n,), "b", "final")
-    _array(data["entropy"], (n, 4), _INTEGERS, "entropy")
     _array(data["fitness"], (n, len(layout.objectives)), "f", "fitness")
-    for name, least in (("ranks", 0), ("threads", 0), ("source", -1)):
-        if isinstance(data[name], np.ndarray):
-            _array(data[name], (n,), _INTEGERS, name, least)
-        else:
-            _whole(data, name, least=least)
     hosts = data["host"]
     _expect(isinstance(hosts, list) and all(isinstance(one, str) for one in hosts), "texts as host")
     _expect(not n or int(data["host_code"].max()) < len(hosts), "hosts that are named")
@@ -171,6 +166,15 @@ def _results(data: Mapping[str, Any], layout: Layout) -> int:
         _observable(data["observables"][name], observable, n, name)
     _failures(data["failures"], n)
     return n
+
+
+def _entry(data: Mapping[str, Any], one: TrialColumn, n: int) -> None:
+    """See that an entry of a record of trials is as the table says."""
+    if one.shared and not isinstance(data[one.record], np.ndarray):
+        _whole(data, one.record, least=one.least or 0)
+        return
+    kinds = "f" if one.column.fill != 0 else _INTEGERS
+    _array(data[one.record], (n, *one.column.shape), kinds, one.record, one.least)
 
 
 def _observable(value: Any, observable: Observable, n: int, name: str) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from l2l.schema.columns import Column
+from l2l.schema.trials import STATUS, TRIALS
 from l2l.space import Parameter, ParameterSpace
-from l2l.values import Objective, Observable, Status
+from l2l.values import Objective, Observable
 
 FORMAT = "l2l-trajectory"
 VERSION = 2
 """Of the archive's format; archives of another version are refused."""
-"""Of the format; a reader refuses a larger one."""
 
 APPENDED = ("generations", "individuals", "trials", "failures")
 """Tables that only grow."""
@@ -27,10 +27,6 @@ PENDING = ("pending/individuals", "pending/trials", "pending/failures")
 Columns = Mapping[str, Column]
 
 _I8, _F8 = np.dtype(np.int64), np.dtype(np.float64)
-_STATUS = Column(
-    np.dtype(np.int8),
-    attributes={"choices": [status.name for status in Status], "meaning": [status.meaning for status in Status]},
-)
 _TEXT = Column(None)
 
 
@@ -107,27 +103,12 @@ class Layout:
             columns[f"spread/{one.name}"] = Column(
                 _F8, attributes={"unit": one.unit, "meaning": "standard deviation over trials"}
             )
-        return columns | {"status": _STATUS}
+        return columns | {"status": STATUS}
 
     def _trials(self) -> dict[str, Column]:
-        columns = {
-            "individual": _number(meaning="its number"),
-            "number": _number(meaning="which repetition"),
-            "seed": _number(meaning="as simulators get it, made of the entropy"),
-            "entropy": Column(np.dtype(np.uint32), (4,), attributes={"meaning": "128 bits, least significant first"}),
-            "status": _STATUS,
-            "attempt": _number(meaning="how often it was tried before"),
-            "source": _number(meaning="-1: simulated in this run, else a row of /memos"),
-            "segment": _number(meaning="row of /segments"),
-            "started": _time("when it began"),
-            "seconds": Column(_F8, attributes={"unit": "s"}),
-            "host": Column(np.dtype(np.int32)),
-            "ranks": _number(),
-            "threads": _number(),
-            "peak_memory": _number(unit="B", meaning="high-water mark of its process; 0 where unknown"),
-        }
-        for one in self.objectives:
-            columns[f"fitness/{one.name}"] = _of_objective(one, "NaN where it failed")
+        columns = {one.name: one.column for one in TRIALS}
+        for objective in self.objectives:
+            columns[f"fitness/{objective.name}"] = _of_objective(objective, "NaN where it failed")
         for name, observable in self.observables.items():
             columns[f"observables/{name}"] = Column(
                 observable.dtype, observable.shape, observable.ragged, attributes={"unit": observable.unit}
@@ -181,7 +162,7 @@ _FAILURES: Columns = {
     "individual": _number(meaning="its number"),
     "number": _number(meaning="of the trial"),
     "attempt": _number(),
-    "status": _STATUS,
+    "status": STATUS,
     "message": _TEXT,
     "traceback": _TEXT,
 }

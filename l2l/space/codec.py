@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import SpaceError, near
-from l2l.individual import Individual
+from l2l.individual import Individual, content_keys, value_bytes
 from l2l.space.categorical import Categorical, Fixed
+from l2l.space.individuals import Individuals
 from l2l.space.numeric import Integer, Real
 from l2l.space.parameter import Parameter
 from l2l.space.rounding import UNLIMITED, round_significant
@@ -16,6 +17,9 @@ from l2l.space.rounding import UNLIMITED, round_significant
 Floats = NDArray[np.float64]
 
 _CHUNK = 2**13  # numbers decoded at once: their temporaries are small enough to be reused, not mapped anew
+_TOGETHER = (
+    4096  # individuals that are put in bytes at once: of a whole large generation these would be its largest part
+)
 
 
 class Codec:
@@ -76,6 +80,8 @@ class Codec:
             KeyError: An individual has other parameters than the space.
             SpaceError: A value is none of the parameter's choices, or of another shape.
         """
+        if isinstance(individuals, Individuals) and individuals.of(self):
+            return {name: individuals.columns[name] for name in names}
         values = list(zip(*[self._row(individual) for individual in individuals], strict=True))
         return {name: self._column(name, values[self.index[name]] if values else ()) for name in names}
 
@@ -111,31 +117,100 @@ class Codec:
 
     def individuals(
         self, columns: Mapping[str, NDArray[Any]], n: int, active: Mapping[str, NDArray[np.bool_]]
-    ) -> list[Individual]:
+    ) -> Individuals:
         """Columns of n points to individuals; where a parameter is not active its default stands."""
-        lists = [self._values(name, columns, n, active.get(name)) for name in self.parameters]
+        return Individuals(
+            self, {name: self._canonical(name, columns, n, active) for name in self.parameters}, n, active
+        )
+
+    def _canonical(
+        self, name: str, columns: Mapping[str, NDArray[Any]], n: int, active: Mapping[str, NDArray[np.bool_]]
+    ) -> NDArray[Any]:
+        """The column of a parameter in its own type, with its default where it is not active."""
+        parameter = self.parameters[name]
+        if isinstance(parameter, Fixed):
+            return _constant_column(parameter, n)
+        choices = parameter.codes
+        kind = np.float64 if isinstance(parameter, Real) else np.int64 if choices is None else code_type(len(choices))
+        column = np.asarray(columns[name], dtype=kind)
+        on = active.get(name)
+        if on is None or on.all():
+            return column
+        column = column.copy()
+        column[~on] = parameter.default if choices is None else choices.index(parameter.default)
+        return column
+
+    def objects(
+        self, columns: Mapping[str, NDArray[Any]], n: int, active: Mapping[str, NDArray[np.bool_]]
+    ) -> list[Individual]:
+        """The individuals of columns in which inactive parameters have their defaults."""
+        lists = [self._values(name, columns[name], n) for name in self.parameters]
         index, of = self.index, Individual.of
         if not active:
             return [of(index, row) for row in zip(*lists, strict=True)]
         return [of(index, row, off) for row, off in zip(zip(*lists, strict=True), _inactive(active), strict=True)]
 
-    def _values(
-        self, name: str, columns: Mapping[str, NDArray[Any]], n: int, active: NDArray[np.bool_] | None
-    ) -> list[Any]:
+    def plain(self, columns: Mapping[str, NDArray[Any]], n: int) -> list[NDArray[Any] | list[Any]]:
+        """The values of each parameter: numbers as they are, others as a list of the values that codes stand for."""
+        categories, fixed = self.categories, self.fixed
+        return [
+            self._values(name, columns[name], n) if name in categories or name in fixed else columns[name]
+            for name in self.parameters
+        ]
+
+    def inactive(self, active: Mapping[str, NDArray[np.bool_]]) -> list[frozenset[str]]:
+        """For each point the names that are not active; there is a parameter that has a condition."""
+        return _inactive(active)
+
+    def _values(self, name: str, column: NDArray[Any], n: int) -> list[Any]:
         parameter = self.parameters[name]
         if isinstance(parameter, Fixed):
             return [parameter.value] * n
-        column = columns[name]
         if isinstance(parameter, Categorical):
-            values: list[Any] = list(map(parameter.choices.__getitem__, column.tolist()))
-        elif parameter.shape:
-            values = [_owned(row) for row in column]
-        else:
-            values = column.tolist()
-        if active is not None and not active.all():
-            default = parameter.default
-            values = [value if on else default for value, on in zip(values, active.tolist(), strict=True)]
-        return values
+            return list(map(parameter.choices.__getitem__, column.tolist()))
+        return [_owned(row) for row in column] if parameter.shape else column.tolist()
+
+    def keys(self, columns: Mapping[str, NDArray[Any]], n: int, active: Mapping[str, NDArray[np.bool_]]) -> list[bytes]:
+        """The keys of individuals, from columns in which inactive parameters have their defaults."""
+        keys: list[bytes] = []
+        for start in range(0, n, _TOGETHER):
+            part = slice(start, min(start + _TOGETHER, n))
+            cut = {name: column[part] for name, column in columns.items()}
+            keys += self._keys(cut, part.stop - start, {name: on[part] for name, on in active.items()})
+        return keys
+
+    def _keys(
+        self, columns: Mapping[str, NDArray[Any]], n: int, active: Mapping[str, NDArray[np.bool_]]
+    ) -> list[bytes]:
+        """The same of a few thousand: those that have the same active parameters together."""
+        groups: dict[frozenset[str], list[int]] = {}
+        for place, off in enumerate(_inactive(active) if active else ()):
+            groups.setdefault(off, []).append(place)
+        if len(groups) < 2:
+            return content_keys(self._parts(columns, n, next(iter(groups), frozenset())), n)
+        keys = [b""] * n
+        for off, places in groups.items():
+            parts = self._parts({name: column[places] for name, column in columns.items()}, len(places), off)
+            for place, key in zip(places, content_keys(parts, len(places)), strict=True):
+                keys[place] = key
+        return keys
+
+    def _parts(
+        self, columns: Mapping[str, NDArray[Any]], n: int, off: frozenset[str]
+    ) -> dict[str, NDArray[Any] | Sequence[bytes]]:
+        """What the contents of individuals are made of; choices as bytes, of which each is made once."""
+        parts: dict[str, NDArray[Any] | Sequence[bytes]] = {}
+        for name, parameter in self.parameters.items():
+            if name in off:
+                continue
+            if isinstance(parameter, Fixed):
+                parts[name] = [value_bytes(parameter.value)] * n
+            elif isinstance(parameter, Categorical):
+                choices = list(map(value_bytes, parameter.choices))
+                parts[name] = [choices[code] for code in columns[name].tolist()]
+            else:
+                parts[name] = columns[name]
+        return parts
 
 
 class _RealBlock:

@@ -20,6 +20,7 @@ from l2l.errors import SpaceError, near
 from l2l.individual import Individual
 from l2l.quantities import whole_number
 from l2l.space.categorical import Categorical, Fixed
+from l2l.space.individuals import Individuals
 from l2l.space.numeric import Integer, Numeric, Real
 from l2l.space.parameter import Parameter
 
@@ -183,8 +184,8 @@ class Grid(Sequence[Individual]):
     @overload
     def __getitem__(self, place: int) -> Individual: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Individual]: ...
-    def __getitem__(self, place: int | slice) -> Individual | list[Individual]:
+    def __getitem__(self, place: slice) -> Individuals: ...
+    def __getitem__(self, place: int | slice) -> Individual | Individuals:
         if isinstance(place, slice):
             return self._points(np.arange(*place.indices(len(self)), dtype=np.int64))
         if not -len(self) <= place < len(self):
@@ -202,7 +203,7 @@ class Grid(Sequence[Individual]):
             sizes[axis.name] = sizes.get(axis.name, 1) * len(axis.points)
         return f"Grid({len(self)} points: {', '.join(f'{name} {size}' for name, size in sizes.items())})"
 
-    def _points(self, places: NDArray[np.int64]) -> list[Individual]:
+    def _points(self, places: NDArray[np.int64]) -> Individuals:
         rows = np.searchsorted(self._ends, places, side="right")
         rest = places - np.where(rows > 0, self._ends[rows - 1], 0)
         radices = self._radices[rows]

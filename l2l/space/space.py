@@ -15,6 +15,7 @@ from l2l.space.codec import Codec
 from l2l.space.conditions import Column, Condition, in_order
 from l2l.space.description import parameter_from_dict
 from l2l.space.designs import Grid, Seed, design_width, expand, latin_hypercube, sobol
+from l2l.space.individuals import Individuals
 from l2l.space.narrowing import narrowed
 from l2l.space.parameter import Parameter
 from l2l.values import A_NAME, is_name
@@ -175,7 +176,7 @@ class ParameterSpace:
         """
         return self._codec.encode(self._codec.columns(individuals, self.names), len(individuals))
 
-    def decode(self, points: ArrayLike) -> list[Individual]:
+    def decode(self, points: ArrayLike) -> Individuals:
         """The individuals at coordinates in the unit cube: clipped, rounded, canonical.
 
         Args:
@@ -209,7 +210,7 @@ class ParameterSpace:
         """
         return self._codec.columns(individuals, self.names)
 
-    def from_columns(self, columns: Mapping[str, NDArray[Any]]) -> list[Individual]:
+    def from_columns(self, columns: Mapping[str, NDArray[Any]]) -> Individuals:
         """The individuals that `columns` came from, equal bit for bit.
 
         Args:
@@ -218,8 +219,22 @@ class ParameterSpace:
         n = len(next(iter(columns.values())))
         return self._codec.individuals(columns, n, self._active(columns, n))
 
+    def gathered(self, individuals: Sequence[Individual]) -> Individuals:
+        """These individuals with their columns, which `decode` has made already.
+
+        Raises:
+            KeyError: An individual has other parameters than the space.
+            SpaceError: A value is none of this space.
+        """
+        if isinstance(individuals, Individuals) and individuals.of(self._codec):
+            return individuals
+        listed = list(individuals)
+        return Individuals(self._codec, self.columns(listed), len(listed), self.activity(listed), made=listed)
+
     def activity(self, individuals: Sequence[Individual]) -> dict[str, NDArray[np.bool_]]:
         """For each parameter that has a condition, (n,) whether it has an effect."""
+        if isinstance(individuals, Individuals) and individuals.of(self._codec):
+            return dict(individuals.active)
         return {
             name: np.array([name not in individual.inactive for individual in individuals], dtype=bool)
             for name in self._parameters
@@ -271,7 +286,7 @@ class ParameterSpace:
         for constraint in self._constraints:
             yield constraint(columns, len(individuals))[1]
 
-    def sample(self, n: int, rng: np.random.Generator) -> list[Individual]:
+    def sample(self, n: int, rng: np.random.Generator) -> Individuals:
         """Points drawn uniformly in the encoded space, each choice of a category as likely as the others.
 
         Args:
@@ -280,7 +295,7 @@ class ParameterSpace:
         """
         return self._designed(rng.random((_count(n), design_width(self))))
 
-    def sobol(self, n: int, seed: Seed = None, start: int = 0) -> list[Individual]:
+    def sobol(self, n: int, seed: Seed = None, start: int = 0) -> Individuals:
         """The first n points of a scrambled Sobol sequence; best where n is a power of two.
 
         Args:
@@ -293,7 +308,7 @@ class ParameterSpace:
         """
         return self._designed(sobol(_count(n), design_width(self), seed, _count(start)))
 
-    def latin_hypercube(self, n: int, seed: Seed = None) -> list[Individual]:
+    def latin_hypercube(self, n: int, seed: Seed = None) -> Individuals:
         """Points of which each of n equal cells along every number holds one.
 
         Args:
@@ -302,7 +317,7 @@ class ParameterSpace:
         """
         return self._designed(latin_hypercube(_count(n), design_width(self), seed))
 
-    def _designed(self, design: NDArray[np.float64]) -> list[Individual]:
+    def _designed(self, design: NDArray[np.float64]) -> Individuals:
         return self.decode(expand(self, design))
 
     def grid(self, points: int | Mapping[str, int]) -> Grid:

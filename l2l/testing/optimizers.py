@@ -350,7 +350,7 @@ def run(optimizer: Optimizer, generations: int = GENERATIONS) -> list[tuple[list
     return past
 
 
-def archived(space: ParameterSpace, individuals: Sequence[Individual]) -> list[Individual]:
+def archived(space: ParameterSpace, individuals: Sequence[Individual]) -> Sequence[Individual]:
     """Equal individuals, as they come back from an archive."""
     return space.from_columns(space.columns(individuals)) if individuals else []
 

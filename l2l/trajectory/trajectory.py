@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from l2l.display.hints import typed
 from l2l.errors import NotFoundError, near
-from l2l.individual import Individual, fill_keys
+from l2l.individual import Individual
 from l2l.ranking import pareto_front, ranking
 from l2l.schema import APPENDED, PENDING, height, side_by_side, taken
 from l2l.space import ParameterSpace
@@ -294,9 +294,8 @@ class Trajectory:
         if not len(individuals):
             return {}
         columns = {name: individuals[f"parameters/{name}"] for name in self.space.names}
-        made = self.space.from_columns(columns)
-        fill_keys(made, columns)
-        return {number: one.key for number, one in zip(individuals["number"].tolist(), made, strict=True)}
+        keys = self.space.from_columns(columns).keys
+        return dict(zip(individuals["number"].tolist(), keys, strict=True))
 
     def check(self) -> None:
         """See that every archived column is what was written; else each is checked when it is first looked at.

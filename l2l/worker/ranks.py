@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from l2l.protocol.arrays import packed
 from l2l.protocol.channel import Inbox, Seal, pickled, write_message
 from l2l.protocol.connect import Link, introduced
-from l2l.protocol.messages import Kill, Ready, Recall, Recalled, Refused, Stop, WorkerConfig
+from l2l.protocol.messages import RESULT, Kill, Ready, Recall, Recalled, Refused, Stop, WorkerConfig
 from l2l.protocol.peak_memory import peak_memory
-from l2l.protocol.trials import BatchHeader
+from l2l.protocol.trials import BatchHeader, rows_of
 from l2l.values import Failure, Status, Trial, trial_directory
 from l2l.worker.evaluate import Evaluator, Result
 from l2l.worker.serve import built, refusal_of
@@ -247,7 +247,7 @@ class _Reporter:
             if rows is None:
                 self._headers[first] = BatchHeader(first, *code)
             else:
-                self._queue.extend((first + place, code, row) for place, row in enumerate(rows))
+                self._queue.extend((first + place, code, row) for place, row in enumerate(rows_of(rows)))
         self._over = self._over or self._orders.closed or self._inbox.closed
 
     def _recall(self, number: int, before: int) -> None:
@@ -272,13 +272,14 @@ class _Reporter:
                 fitness, observables = (float("nan"),) * len(fitness), {}
         short = failure and (failure.message, failure.traceback)
         used = trial.left_directory() or (folder is not None and folder.exists())  # perhaps by another rank alone
+        measures = {"started": started, "seconds": seconds, "peak_memory": peak_memory()}
         try:
             rest = (int(status), packed(observables), short, used)
-            body = pickled((number, started, seconds, peak_memory(), fitness, *rest))
+            body = pickled((RESULT, number, measures, fitness, *rest))
         except MemoryError:
             status, fitness, _, failure = model.without_memory("MemoryError: its result does not fit into memory")
             rest = (int(status), {}, failure and (failure.message, failure.traceback), used)
-            body = pickled((number, started, seconds, peak_memory(), fitness, *rest))
+            body = pickled((RESULT, number, measures, fitness, *rest))
         self._send(self._data, self._results, body)
 
     def _write(self, message: Any) -> None:

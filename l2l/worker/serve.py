@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from faulthandler import dump_traceback_later
 from os import SEEK_CUR, getpid, lseek
-from pickle import dumps
 from time import monotonic, time
 from typing import Any
 
@@ -22,10 +21,10 @@ from l2l.process_tree import end_descendants, ended_children
 from l2l.protocol.arrays import packed
 from l2l.protocol.channel import Framing, Inbox, Seal, bare, pickled, write_all, write_message
 from l2l.protocol.handshake import Keys
-from l2l.protocol.messages import Ready, Refused, WorkerConfig
+from l2l.protocol.messages import LEAVING, NOT_STARTED, RESULT, RESULTS, Ready, Refused, WorkerConfig
 from l2l.protocol.peak_memory import peak_memory
 from l2l.protocol.status_page import StatusPage
-from l2l.protocol.trials import BatchHeader, TrialRow
+from l2l.protocol.trials import BatchHeader, TrialRow, rows_of
 from l2l.provenance import versions
 from l2l.values import Failure, Resources, Status, Trial
 from l2l.worker.alterations import Condition
@@ -39,8 +38,9 @@ _FAREWELL = 5.0
 _UNREAPED = 64
 """Ended programs after which a worker leaves: those whose parents ended stay its children, and the system has room for
 so many processes only. It cannot reap them itself, since a model may wait for the others."""
-_LEAVES = -1
-"""In place of a trial's number: the worker leaves, so that a fresh process takes its place."""
+_TOGETHER = 2e-3
+"""Seconds for which results are written together: a write costs as much as ten trials that do nothing, and what is lost
+with the process, or waits behind a slow trial, is as quickly done again."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -160,7 +160,7 @@ def loaded_versions() -> dict[str, str]:
 
 
 class Server:
-    """Evaluates batches and writes each result as soon as there is one.
+    """Evaluates batches and writes each result as soon as there is one, or a few milliseconds later.
 
     A trial is this process's own from its announcement until its result is written: whatever ends the process in
     between is charged to it. What is needed between two trials is bound when modules are loaded, and descriptors are
@@ -197,6 +197,8 @@ class Server:
         self._log = log
         self._leaving = False
         self._condition = Condition()
+        self._together: tuple[list[int], list[float], list[float], list[float]] = ([], [], [], [])
+        """Number, start, duration and fitness of successful trials whose results are not written yet."""
         self._look()
 
     def serve(self, messages: Iterator[Any]) -> None:
@@ -209,11 +211,11 @@ class Server:
             if rows is None:
                 headers[first] = BatchHeader(first, *code)
             elif self._batches:
-                self._whole(first, headers[code].trials(rows, self._resources, self._launch))
+                self._whole(first, headers[code].trials(rows_of(rows), self._resources, self._launch))
             else:
-                self._singly(first, headers[code], rows)
+                self._singly(first, headers[code], rows_of(rows))
             if self._leaving:
-                self._send((_LEAVES, None))
+                self._send((LEAVING, None))
                 return
 
     def _send(self, message: Any) -> None:
@@ -226,10 +228,14 @@ class Server:
             self._leaving = True
 
     def _singly(self, number: int, header: BatchHeader, rows: Sequence[TrialRow]) -> None:
+        """Evaluate one by one. Results of trials that take next to nothing are written together.
+
+        They are few enough to be run again elsewhere, should a trial behind them take long or end the process.
+        """
         fields, times, skip, current, log, since, done = self._page.raw()
-        run, resources, writing, launch = self._evaluator.run, self._resources, self._writing, self._launch
-        framing = self._framing
-        trial_of = header.trial
+        run, resources, launch, trial_of = self._evaluator.run, self._resources, self._launch, header.trial
+        numbers, starts, lasts, fits = self._together
+        oldest = 0.0
         if monotonic() - self._looked > _MEASURED:
             self._look()
         self._page.single()
@@ -240,25 +246,48 @@ class Server:
                 fields[current] = number
                 if number < fields[skip]:  # recalled in this very moment: say that it did not start
                     fields[current] = ~(number + 1)
-                    self._send((number,))
+                    self._refuse(number)
                 else:
                     started = time()
                     trial = trial_of(row, resources, launch)
                     result = run(trial)
-                    seconds = monotonic() - begin
+                    end = monotonic()
                     fields[done] = number  # no limit counts while it waits for the leader to read
-                    if begin + seconds - self._looked > _MEASURED:
+                    if end - self._looked > _MEASURED:
                         self._look()
                     if result[0] is _OK and not result[2] and not trial.used_directory:
-                        body = dumps((number, started, seconds, self._peak, result[1]), 5)
-                        head, tail = framing(body)
-                        write_all(writing, head + body + tail)
+                        oldest = oldest if numbers else begin
+                        numbers.append(number)
+                        starts.append(started)
+                        lasts.append(end - begin)
+                        fits += result[1]
+                        if end - oldest > _TOGETHER:
+                            self._flush()
                     else:
-                        self._write(number, trial, started, seconds, result)
+                        self._flush()
+                        self._write(number, trial, started, end - begin, result)
+                        self._page.has_written(number + 1)
                     fields[current] = ~(number + 1)
                     if self._leaving:
-                        return
+                        break
             number += 1
+        self._flush()
+
+    def _refuse(self, number: int) -> None:
+        """Say that a trial did not start."""
+        self._flush()
+        self._send((NOT_STARTED, number))
+        self._page.has_written(number + 1)
+
+    def _flush(self) -> None:
+        """Write the results that are not written yet."""
+        numbers, starts, lasts, fits = self._together
+        if numbers:
+            measures = {"started": starts, "seconds": lasts, "peak_memory": self._peak}
+            self._send((RESULTS, numbers, measures, fits))
+            self._page.has_written(numbers[-1] + 1)
+            for column in self._together:
+                column.clear()
 
     def _whole(self, first: int, trials: list[Trial]) -> None:
         page = self._page
@@ -267,7 +296,7 @@ class Server:
         if first + len(trials) <= page.skip:
             page.idle(first + len(trials))
             for place in range(len(trials)):
-                self._send((first + place,))
+                self._send((NOT_STARTED, first + place))
             return
         results = self._evaluator.run_batch(trials)
         if results is None:
@@ -299,7 +328,7 @@ class Server:
         status, _, _, failed = result
         if status is not _OK and self._blamed(number, status):
             self._leaving = True
-            body = pickled((number, None))
+            body = pickled((LEAVING, number))
         elif failed and failed.traceback:
             self._note(f"trial {trial.index}-{trial.number}:\n{failed.traceback}\n")
         write_message(self._writing, self._framing, body or b"")
@@ -310,7 +339,8 @@ class Server:
         short = failure and (failure.message, failure.traceback)
         try:
             rest = (int(status), packed(observables), short, trial.left_directory())
-            return pickled((number, started, seconds, self._peak, fitness, *rest))
+            measures = {"started": started, "seconds": seconds, "peak_memory": self._peak}
+            return pickled((RESULT, number, measures, fitness, *rest))
         except MemoryError:
             return None
 

@@ -15,7 +15,7 @@ SPACE = ParameterSpace(x=Real(0.0, 9.0), kind=Categorical("a", "b"), f=Integer(1
 
 
 def entered(book: Book, start: int, individuals: list[Individual], generation: int | None = None) -> list[int]:
-    return book.add(start, individuals, SPACE.columns(individuals), generation).tolist()
+    return book.add(start, SPACE.gathered(individuals).keys, generation).tolist()
 
 
 def points(*values: float, kind: str = "a", f: int = 1) -> list[Individual]:

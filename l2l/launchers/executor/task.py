@@ -30,7 +30,7 @@ from l2l.process_tree import MARKER
 from l2l.protocol import temporary
 from l2l.protocol.connect import introduced, machine
 from l2l.protocol.messages import Ready, Refused
-from l2l.protocol.trials import BatchHeader, TrialRow
+from l2l.protocol.trials import BatchColumns, BatchHeader, rows_of
 from l2l.supervisor.environment import environment_of, visible_gpus
 from l2l.values import Evaluation
 
@@ -265,7 +265,8 @@ class _Slot:
 
 
 def _evaluated(pool: Pool, task: Task) -> Answer:
-    rows: list[TrialRow] = pickle.loads(task.rows)  # noqa: S301 - from our own leader, by the executor
+    columns: BatchColumns | None = pickle.loads(task.rows)  # noqa: S301 - from our own leader, by the executor
+    rows = [] if columns is None else rows_of(columns)
     trials = BatchHeader(0, *task.header).trials(rows, task.run.work.resources)
     pool.submit(trials)
     evaluations: list[Evaluation] = []

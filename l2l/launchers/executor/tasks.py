@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 
-from l2l.dispatch.dispatcher import Dispatcher, Key, key
+from l2l.blocks import TrialBlock
+from l2l.dispatch.backlog import Key, key
+from l2l.dispatch.dispatcher import Dispatcher
 from l2l.dispatch.lifeline import Lifeline
 from l2l.dispatch.sizing import Sizing
 from l2l.dispatch.work import Work
@@ -16,7 +18,7 @@ from l2l.launchers.executor.executors import ExecutorHandle, drop
 from l2l.launchers.executor.task import Answer, Run, Task, carry_out
 from l2l.protocol.connect import machine
 from l2l.protocol.messages import Refused
-from l2l.protocol.trials import Headers, row_of
+from l2l.protocol.trials import Headers, columns_of
 from l2l.values import Evaluation, Failure, Status, Trial
 
 _LOOK = 1.0  # seconds without news after which the executor is asked whether it still works
@@ -57,7 +59,7 @@ class TaskDispatcher(Dispatcher):
         self._breaks = 0
         self._looked = time.monotonic()
         try:
-            self._send([])
+            self._send(None)
         except BaseException:
             self.stop()
             raise
@@ -122,12 +124,12 @@ class TaskDispatcher(Dispatcher):
     def _dispatch(self) -> None:
         """Keep two batches a slot out: one that runs, and one to run on with."""
         while self._backlog and not self._held and len(self._out) < 2 * self.slots:
-            self._send(self._batch(self._sizing.size(len(self._backlog))))
+            self._send(self._backlog.take(self._sizing.size(len(self._backlog))))
 
-    def _send(self, batch: Sequence[Trial]) -> None:
-        header = self._headers.of(batch[0]) if batch else None
-        about = (header.names, header.root, header.validation) if header else ((), None, False)
-        rows = pickle.dumps([row_of(trial) for trial in batch], 5)
+    def _send(self, block: TrialBlock | None) -> None:
+        about = (block.names, block.root, block.validation) if block is not None else ((), None, False)
+        rows = pickle.dumps(None if block is None else columns_of(block), 5)
+        batch: list[Trial] = [] if block is None else list(block)
         if batch:
             self._sizing.learn_bytes(len(rows), len(batch))
         try:
@@ -154,7 +156,9 @@ class TaskDispatcher(Dispatcher):
         self._ready = self._ready or answer.ready
         self._troubles = self._breaks = 0
         wanted = {key(trial) for trial in batch if trial is not None}
-        self._results += [one for one in answer.evaluations if key(one) in wanted]
+        for one in answer.evaluations:
+            if key(one) in wanted:
+                self._results.add(one)
         self._pending -= len(wanted)
         if answer.evaluations:
             self._sizing.learn(sum(one.seconds for one in answer.evaluations), len(answer.evaluations))
@@ -183,7 +187,7 @@ class TaskDispatcher(Dispatcher):
                 f"{self._troubles} tasks of the executor failed one after the other; the last with {_text(error)}"
             )
         if self._ready is None and not batch:
-            self._send([])
+            self._send(None)
 
     def _renew(self, why: str) -> None:
         """Put a new executor in the place of one that is broken.
@@ -202,7 +206,7 @@ class TaskDispatcher(Dispatcher):
         self._made.close()
         self._made = self._make()
         if self._ready is None:
-            self._send([])
+            self._send(None)
 
     def _lose(self, batch: Sequence[Trial | None], error: BaseException) -> None:
         for trial in batch:
@@ -212,7 +216,7 @@ class TaskDispatcher(Dispatcher):
                     trial.index, trial.number, trial.attempt, Status.LOST, self._nothing, started=time.time(),
                     failure=failure,
                 )  # fmt: skip
-                self._results.append(lost)
+                self._results.add(lost)
                 self._pending -= 1
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from l2l.individual import Individual
 from l2l.plugin import from_plain, to_plain
-from l2l.values import Evaluation, Failure, Resources, Status, Trial
+from l2l.values import MEASURES, Evaluation, Failure, Resources, Status, Trial
 
 _PLAIN = frozenset({float, int, str, bool, type(None)})
 
@@ -64,10 +64,8 @@ def evaluation_to_plain(one: Evaluation) -> dict[str, Any]:
         "status": one.status.name,
         "fitness": [None if math.isnan(value) else value for value in one.fitness],
         "observables": {name: _array(value) for name, value in one.observables.items()},
-        "started": one.started,
-        "seconds": one.seconds,
+        **{measure.name: getattr(one, measure.name) for measure in MEASURES},
         "host": one.host,
-        "peak_memory": one.peak_memory,
         "failure": one.failure and {"message": one.failure.message, "traceback": one.failure.traceback},
         "used_directory": one.used_directory,
         "process": one.process,
@@ -84,13 +82,11 @@ def evaluation_from_plain(data: Mapping[str, Any]) -> Evaluation:
         status=Status[data["status"]],
         fitness=tuple(math.nan if value is None else value for value in data["fitness"]),
         observables={name: _array_of(value) for name, value in data["observables"].items()},
-        started=data["started"],
-        seconds=data["seconds"],
         host=data["host"],
-        peak_memory=data["peak_memory"],
         failure=failure and Failure(failure["message"], failure["traceback"]),
         used_directory=data["used_directory"],
         process=data["process"],
+        **{measure.name: data[measure.name] for measure in MEASURES},
     )
 
 

@@ -12,7 +12,7 @@ from l2l.dispatch.remote_workers import RemoteWorkers
 from l2l.dispatch.work import Work
 from l2l.protocol.channel import Inbox, Outbox, pickled
 from l2l.protocol.connect import introduced
-from l2l.protocol.messages import Kill, Ready, Recall, Recalled
+from l2l.protocol.messages import RESULTS, Kill, Ready, Recall, Recalled
 from l2l.testing.launchers import trials_of
 from l2l.testing.misbehaving import Misbehaving
 from l2l.values import Resources
@@ -32,7 +32,7 @@ class Channel:
     def rows(self) -> list[int]:
         """Numbers of the trials that came."""
         batches = [message for message in self.inbox.drain() if type(message) is tuple and len(message) == 3]
-        return [first + place for first, _, rows in batches for place in range(len(rows or ()))]
+        return [first + place for first, _, rows in batches for place in range(len(rows[0]) if rows else 0)]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def supervisor(pool: Pool) -> Iterator[list[Channel]]:
 
 
 def result(number: int) -> tuple[Any, ...]:
-    return number, 0.0, 1e-4, 1 << 20, (0.5,)
+    return RESULTS, [number], {"started": [0.0], "seconds": [1e-4], "peak_memory": 1 << 20}, [0.5, 0.5]
 
 
 def finished(pool: Pool, workers: list[Channel], count: int) -> int:

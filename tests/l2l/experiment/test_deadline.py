@@ -59,7 +59,7 @@ class Held(SerialLauncher):
     def hold(self) -> bool:
         return self.begun > 0
 
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+    def collect(self, timeout: float | None = None) -> Sequence[Evaluation]:
         if not self.begun:
             IDLE.append(time.monotonic())
             return []
@@ -86,7 +86,7 @@ class Warned(SerialLauncher):
         self.validation = any(one.validation for one in trials)
         super().submit(trials)
 
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+    def collect(self, timeout: float | None = None) -> Sequence[Evaluation]:
         if not self.validation:
             return super().collect(timeout)
         done = super().collect(0.0)

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 
 from l2l.experiment import Experiment
@@ -12,7 +14,7 @@ class FourSlots(SerialLauncher):
 
     slots = 4
 
-    def collect(self, timeout: float | None = None) -> list[Evaluation]:
+    def collect(self, timeout: float | None = None) -> Sequence[Evaluation]:
         BACKLOGS.append(len(self._trials))
         return super().collect(0.0)
 

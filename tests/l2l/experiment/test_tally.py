@@ -16,8 +16,8 @@ def tell(tally: Tally, first: int, costs: Any, fitness: Any | None = None) -> in
     if fitness is None:
         signs = np.array([one.sign for one in tally._plan.objectives])
         fitness = np.where(np.isfinite(columns), columns * signs, NAN)
-    individuals = {first + place: Individual({"x": float(place)}) for place in range(len(columns))}
-    return tally.tell(individuals, columns, np.array(fitness, dtype=float))
+    individuals = [Individual({"x": float(place)}) for place in range(len(columns))]
+    return tally.tell(np.arange(first, first + len(columns)), individuals, columns, np.array(fitness, dtype=float))
 
 
 def test_nothing_is_best_before_something_is_told() -> None:
@@ -72,10 +72,10 @@ def test_a_generation_without_a_better_fitness_is_stagnation() -> None:
     stagnant = []
     for number, cost in enumerate([INF, 3.0, 3.0, 4.0, 2.0, 2.0]):
         tell(tally, number, [cost])
-        assert tally.told_since == [number]
+        assert tally.told_since == 1
         tally.close_generation({"sigma": number})
         stagnant.append(tally.standing.stagnant)
-        assert tally.told_since == [] and tally.report == {"sigma": number}
+        assert tally.told_since == 0 and tally.report == {"sigma": number}
     assert stagnant == [1, 0, 1, 2, 0, 1]
     assert tally.standing.generations == 6
 
@@ -87,7 +87,7 @@ def test_a_better_fitness_counts_for_its_generation_also_where_told_in_parts() -
     tally.close_generation({})
     tell(tally, 2, [2.0])
     tell(tally, 3, [4.0])
-    assert tally.told_since == [2, 3]
+    assert tally.told_since == 2
     tally.close_generation({})
     assert tally.standing.stagnant == 0
 

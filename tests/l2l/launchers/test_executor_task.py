@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from l2l.blocks import blocks_of
 from l2l.dispatch.lifeline import Lifeline
 from l2l.dispatch.work import Work
 from l2l.launchers.executor import task
 from l2l.launchers.executor.task import Answer, Run, Task, carry_out
 from l2l.protocol.connect import machine, unix_address
 from l2l.protocol.messages import Refused
-from l2l.protocol.trials import row_of
+from l2l.protocol.trials import columns_of
 from l2l.testing.launchers import is_gone, trials_of
 from l2l.testing.misbehaving import Misbehaving
 from l2l.values import Resources, Status
@@ -28,7 +29,7 @@ def run_of(folder, place, addresses=(), secret=b"", gpus=0):
 def task_of(run, behaviours):
     trials = trials_of(behaviours)
     names = tuple(trials[0].individual) if trials else ()
-    return Task(run, (names, None, False), pickle.dumps([row_of(one) for one in trials]))
+    return Task(run, (names, None, False), pickle.dumps(columns_of(*blocks_of(trials)) if trials else None))
 
 
 def test_processes_that_nobody_would_tell_of_the_end_are_ended_when_idle(tmp_path, monkeypatch):
