@@ -204,7 +204,9 @@ class EvaluationBlock(Sequence[Evaluation]):
             number=np.array([one.number for one in evaluations], dtype=np.int64),
             attempt=np.array([one.attempt for one in evaluations], dtype=np.int64),
             status=np.array([one.status for one in evaluations], dtype=np.int8),
-            fitness=np.array([one.fitness or nothing for one in evaluations], np.float64).reshape(-1, objectives),
+            fitness=np.array([one.fitness or nothing for one in evaluations], np.float64).reshape(
+                len(evaluations), objectives
+            ),
             measures={
                 one.name: np.array([getattr(evaluation, one.name) for evaluation in evaluations], dtype=one.dtype)
                 for one in MEASURES
