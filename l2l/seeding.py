@@ -81,41 +81,48 @@ def seed_sequence(entropy: Words) -> Words:
     regard to the data, so that rows can be hashed side by side.
     """
     rows = entropy.T.astype(np.uint32)
-    constant = _Constants(0x43B0D7E5, 0x931E8875)
-
-    def hashed(value: Words) -> Words:
-        value = value ^ next(constant)
-        value = value * _peek(constant)
-        return value ^ (value >> np.uint32(16))
-
-    def mixed(x: Words, y: Words) -> Words:
-        result = np.uint32(0xCA01F9DD) * x - np.uint32(0x4973F715) * y
-        return np.asarray(result ^ (result >> np.uint32(16)))
-
-    pool = [hashed(row) for row in rows[:4]]
+    constants = _Constants(0x43B0D7E5, 0x931E8875)
+    pool = _hashed(rows[:4], constants)
     for source in range(4):
-        for target in range(4):
-            if source != target:
-                pool[target] = mixed(pool[target], hashed(pool[source]))
+        targets = [target for target in range(4) if target != source]
+        # the source stays as it is meanwhile, so that its three hashes can be made together
+        pool[targets] = _mixed(pool[targets], _hashed(np.broadcast_to(pool[source], (3, rows.shape[1])), constants))
     for row in rows[4:]:
-        for target in range(4):
-            pool[target] = mixed(pool[target], hashed(row))
+        pool = _mixed(pool, _hashed(np.broadcast_to(row, (4, rows.shape[1])), constants))
+    return np.ascontiguousarray(_hashed(pool, _Constants(0x8B51F9DD, 0x58F38DED)).T)
 
-    constant = _Constants(0x8B51F9DD, 0x58F38DED)
-    return np.stack([hashed(word) for word in pool], axis=1)
+
+def _hashed(values: Words, constants: "_Constants") -> Words:
+    """(k, n) words, those of each row hashed with the next constant."""
+    multipliers = constants.take(len(values) + 1)
+    hashed = values ^ multipliers[:-1]
+    hashed *= multipliers[1:]
+    hashed ^= hashed >> _HALF
+    return hashed
+
+
+def _mixed(x: Words, y: Words) -> Words:
+    """(k, n) words that depend on both."""
+    result = x * _LEFT
+    result -= y * _RIGHT
+    result ^= result >> _HALF
+    return result
+
+
+_HALF = np.uint32(16)
+_LEFT, _RIGHT = np.uint32(0xCA01F9DD), np.uint32(0x4973F715)
 
 
 class _Constants:
     """Successive powers of a multiplier times a start, modulo 2**32."""
 
     def __init__(self, start: int, multiplier: int) -> None:
-        self.value, self.multiplier = start, multiplier
+        self._next, self._multiplier = start, multiplier
 
-    def __next__(self) -> np.uint32:
-        now = self.value
-        self.value = now * self.multiplier % 2**32
-        return np.uint32(now)
-
-
-def _peek(constant: _Constants) -> np.uint32:
-    return np.uint32(constant.value)
+    def take(self, n: int) -> Words:
+        """(n, 1): the next n - 1, and the one behind them, with which the following call begins."""
+        taken = [self._next]
+        for _ in range(n - 1):
+            taken.append(taken[-1] * self._multiplier % 2**32)
+        self._next = taken[-1]
+        return np.array(taken, dtype=np.uint32)[:, None]

@@ -18,6 +18,7 @@ _AHEAD = 32
 _ROUND = 0.02
 """Seconds in which trials that are back are noted, told, and others asked."""
 _DEEPEST = 64
+"""Trials a slot that are out at once in steady state, at most, unless a generation has more."""
 
 
 def generational(run: Run) -> str:
@@ -118,7 +119,9 @@ def _backlog(run: Run) -> int:
         return run.launcher.slots
     seconds = run.tally.seconds_of_short
     depth = 1 + math.ceil(max(_ROUND, 1.5 * run.recorder.takes) / seconds) if seconds else 2
-    return run.launcher.slots * min(depth, _DEEPEST)
+    # as far behind as it is in whole generations, an optimizer may be of short trials here as well
+    deepest = max(_DEEPEST, run.plan.population * run.plan.trials // run.launcher.slots)
+    return run.launcher.slots * min(depth, deepest)
 
 
 def _allowed(run: Run) -> int:
