@@ -68,7 +68,7 @@ class BlockDesign(ListedDesign):
             parts.append(self._kept[1][max(start - chunk * size, 0) : stop - chunk * size])
         return np.concatenate(parts)
 
-    def _points(self, start: int, stop: int) -> list[Individual]:
+    def _points(self, start: int, stop: int) -> Sequence[Individual]:
         return self.space.decode(expand(self.space, self.design(start, stop))) if stop > start else []
 
 

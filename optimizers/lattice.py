@@ -165,7 +165,7 @@ class Lattice:
             points[:, axis.coordinate] = axis.units[places[:, place]]
         return points
 
-    def individuals(self, combination: Integers, places: Integers) -> tuple[list[Individual], Floats]:
+    def individuals(self, combination: Integers, places: Integers) -> tuple[Sequence[Individual], Floats]:
         """The individuals at places, and their encoded coordinates."""
         points = self.encoded(combination, places)
         return self.space.decode(points), points

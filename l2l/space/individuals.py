@@ -1,7 +1,7 @@
 """Many individuals of one space, as the columns of their values: each becomes an object once somebody looks at it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,10 +140,10 @@ class Individuals(Sequence[Individual]):
         return self._n
 
     @overload
-    def __getitem__(self, place: int) -> Individual: ...
+    def __getitem__(self, place: SupportsIndex) -> Individual: ...
     @overload
     def __getitem__(self, place: slice) -> "Individuals": ...
-    def __getitem__(self, place: int | slice) -> "Individual | Individuals":
+    def __getitem__(self, place: SupportsIndex | slice) -> "Individual | Individuals":
         """An individual for an integer; for a slice a sequence of the same kind."""
         if isinstance(place, slice):
             return self._part(place)
