@@ -338,7 +338,10 @@ class _Session:
                 reason = self._loop(run, past, adopt)
             except Stopped as stopped:
                 reason, finished = stopped.reason, False
-        except StorageError:
+        except StorageError as error:
+            # Where the disk takes so little still: no trial that was running is to blame for this end.
+            with suppress(StorageError), self.interrupts.held:
+                run.recorder.journal.append("stopped", self._said_of_end(run, str(error), finished=False))
             raise
         except BaseException as error:
             self._end(run, f"{type(error).__name__}: {error}")
@@ -400,9 +403,11 @@ class _Session:
         run.show("finished", message=reason)
 
     def _note_end(self, run: Run, reason: str, *, finished: bool) -> None:
-        data = {"segment": run.segment, "reason": reason, "finished": finished, "time": time.time()}
-        run.recorder.log("stopped", data)
+        run.recorder.log("stopped", self._said_of_end(run, reason, finished=finished))
         run.recorder.sync()
+
+    def _said_of_end(self, run: Run, reason: str, *, finished: bool) -> dict[str, Any]:
+        return {"segment": run.segment, "reason": reason, "finished": finished, "time": time.time()}
 
 
 def _description_of(plan: Plan, data: dict[str, Any]) -> dict[str, Any]:

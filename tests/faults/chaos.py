@@ -242,8 +242,11 @@ class Scenario:
         at = int(self.draws.integers(1, 200))
         self.story[-1] = f"disk: call {at} {mode.value} ({errno.errorcode[error]}), serial"
         leader = self._leader("serial", (sys.executable, "-m", "tests.faults.tampered"))
-        Tamper(leader.process.pid, self.run, at, mode, error).run()
+        tamper = Tamper(leader.process.pid, self.run, at, mode, error)
+        tamper.run()
         code, said = leader.end(_PATIENCE)
+        if tamper.code is not None:  # the tracer saw its end, and left none for `subprocess`
+            code = tamper.code
         # HDF5 itself may crash over a write that failed.
         crashed = code in (-signal.SIGSEGV, -signal.SIGABRT) and mode is not Mode.SHORT
         return (-signal.SIGKILL if crashed else code), said

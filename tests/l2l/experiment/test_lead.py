@@ -301,3 +301,23 @@ def test_a_table_of_runs_has_a_row_for_one_that_cannot_be_read(
     lines = capsys.readouterr().out.splitlines()
     assert "finished" in lines[1]
     assert "unreadable" in lines[2]
+
+
+def test_no_trial_is_to_blame_where_the_disk_refuses_its_result_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Recorder.log
+
+    def refused(recorder: Recorder, kind: str, data: dict[str, Any]) -> None:
+        if kind == "finished":
+            raise StorageError("the disk is full")
+        log(recorder, kind, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "log", refused)
+        for _ in range(2):
+            with pytest.raises(StorageError, match="the disk is full"):
+                experiment(tmp_path / "run").run(progress=None)
+    assert Trajectory(tmp_path / "run").reason == "the disk is full"
+    run = experiment(tmp_path / "run").run(progress=None)
+    assert "CRASHED" not in run.trials.labels("status")
