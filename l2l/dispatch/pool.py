@@ -16,16 +16,17 @@ from l2l.protocol.arrays import unpacked
 from l2l.protocol.messages import NOT_STARTED, RESULT, RESULTS, Ready, Refused, Result, Results, Running, cause_of
 from l2l.values import Evaluation, Failure, Status, Trial, trial_directory
 
-_COALESCE = 1e-3
-_LEAST, _LOOK_AWAY = 7e-4, 2e-2
-_STEAL = 2e-3
-_SLOW = 0.1
-_DEATHS = 3
+_COALESCE = 1e-3  # seconds of waiting behind a rest: what came meanwhile is taken at once
+_REST_LEAST, _REST_MOST = 7e-4, 2e-2
+"""Seconds for which the loop rests so that results come in bulk: shorter rests save nothing, longer ones are felt."""
+_STEAL = 2e-3  # seconds that a worker's trials must last until idle workers take them over: sending takes less
+_SLOW = 0.1  # seconds after which a trial is slow, and what waits behind it goes to other workers
+_DEATHS = 3  # workers that may end one after the other without a result until we give up
 _FRESH = 5.0
 """Seconds in which a process that ended is replaced, by whoever started it; then we ask another to end."""
-_NEVER = 1 << 62
+_NEVER = 1 << 62  # larger than any number of a trial
 _FEW, _PAUSE = 32, 20.0
-"""Of more workers than a few we look at each no oftener than so many times what that takes."""
+"""With more than `_FEW` workers, the next look at all of them waits `_PAUSE` times as long as the last one took."""
 
 
 _REPEATED = (Status.CRASHED, Status.OUT_OF_MEMORY)
@@ -150,8 +151,8 @@ class Pool(Dispatcher):
         workers, lasts = self._workers.present, self._sizing.lasts
         if not workers or any(worker.ready is None for worker in workers):
             return 0.0
-        rest = min(lasts(min(len(worker.sent) for worker in workers)) / 6, _LOOK_AWAY)
-        return rest if rest > _LEAST and rest * len(workers) > lasts(2) else 0.0
+        rest = min(lasts(min(len(worker.sent) for worker in workers)) / 6, _REST_MOST)
+        return rest if rest > _REST_LEAST and rest * len(workers) > lasts(2) else 0.0
 
     # --- what comes from workers ---
 
