@@ -32,6 +32,7 @@ from l2l.experiment.interrupts import Interrupts
 from l2l.experiment.loops import generational, steady
 from l2l.experiment.plan import Plan
 from l2l.experiment.presence import Presence
+from l2l.experiment.presence import remove as remove_presence
 from l2l.experiment.progress import Heard, Progress, Watcher
 from l2l.experiment.recorder import Recorder
 from l2l.experiment.replay import Past, bury, load, replay
@@ -159,6 +160,7 @@ def _tidy(folder: Path) -> None:
     shutil.rmtree(folder / "journal.removed", ignore_errors=True)
     with suppress(OSError):
         (folder / "trajectory.before.h5").unlink(missing_ok=True)
+    remove_presence(folder)
     unmark(folder)
 
 

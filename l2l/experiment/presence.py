@@ -1,10 +1,12 @@
 """Which workers a live run has, in a file of its folder that other processes read: `logs/workers.json`."""
 
 import json
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from l2l.files import open_new
 from l2l.launcher import Launcher, WorkerState
 
 _EVERY = 1.0  # seconds between two writings: as often as a person looks
@@ -38,15 +40,24 @@ class Presence:
             with suppress(OSError):
                 self._file.parent.mkdir(exist_ok=True)
                 partial = self._file.with_name(f"{self._file.name}.partial")
-                partial.write_text(text)
+                with os.fdopen(open_new(partial), "w", encoding="utf-8") as file:
+                    file.write(text)
                 partial.replace(self._file)
         now = time.monotonic()
         self._due = now + max(_EVERY, _SHARE * (now - begin))
 
     def close(self) -> None:
-        """Remove the file: the workers end."""
-        with suppress(OSError):
-            self._file.unlink(missing_ok=True)
+        """Remove the file, as the workers end."""
+        remove(self._file.parents[1])
+
+
+def remove(folder: Path) -> None:
+    """Remove the file of a run that nobody leads, and its folder where nothing else is in it."""
+    file = _file_in(folder)
+    with suppress(OSError):
+        file.with_name(f"{file.name}.partial").unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
+        file.parent.rmdir()  # which is refused where workers wrote something there
 
 
 def workers_of(folder: Path) -> list[WorkerState]:
