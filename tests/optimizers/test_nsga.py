@@ -52,10 +52,14 @@ def test_it_finds_the_front_of_a_mixed_problem(cls: Any) -> None:
     assert {one["model"] for one, _ in optimizer.front} == {"d"}
 
 
-@pytest.mark.parametrize(("cls", "peer"), [(NSGA2, "NSGA2"), (NSGA3, "NSGA3")])
 @pytest.mark.parametrize(
-    ("problem", "generations"),
-    [*(pytest.param(name, 250, marks=pytest.mark.slow) for name in ("zdt1", "zdt2", "zdt3")), ("dtlz2", 100)],
+    ("cls", "peer", "problem", "generations"),
+    [
+        pytest.param(NSGA2, "NSGA2", "zdt2", 250, marks=pytest.mark.slow),  # a front that is not convex
+        pytest.param(NSGA3, "NSGA3", "zdt3", 250, marks=pytest.mark.slow),  # a front in pieces
+        (NSGA2, "NSGA2", "dtlz2", 100),
+        (NSGA3, "NSGA3", "dtlz2", 100),
+    ],
 )
 @pytest.mark.filterwarnings("ignore")  # those of the peer
 @pytest.mark.timeout(300)
