@@ -234,7 +234,8 @@ class Real(Numeric):
     def lattice(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
         """The values in the cells of these numbers, from 0, as decimal arithmetic has them."""
         assert self.step is not None
-        return round_significant(self.low + places * self.step, self.decimals)
+        rounded = round_significant(self.low + places * self.step, self.decimals)
+        return np.clip(rounded, self.low, self.high)  # bounds may have more digits than values keep
 
     def places(self, values: ArrayLike) -> NDArray[np.int64]:
         """The numbers of the cells in which values lie, from 0."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from l2l.errors import SpaceError
@@ -391,6 +391,7 @@ def test_every_value_of_a_lattice_is_the_decimal_it_is_written_as(low: int, step
 
 
 @given(stepped(), st.integers(0, 2**32))
+@example(Real(5666.700000000001, 5666.8, step=0.1), 0)  # a bound of more digits than values keep
 def test_points_of_parameters_with_a_step_come_back_from_their_coordinates(parameter: Parameter, seed: int):
     space = ParameterSpace(p=parameter)
     individuals = space.sample(20, np.random.default_rng(seed))
