@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import threading
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
@@ -155,12 +154,11 @@ def _part(name: str) -> Any:
 
 
 def _processes(wish: ExecutorOptions) -> ExecutorHandle:
-    import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    # a fork of a process with threads may hang
-    standard = {"mp_context": multiprocessing.get_context("spawn"), "initializer": end_with_parent}
-    arguments: dict[str, Any] = {**standard, **wish.arguments}
+    from l2l.launchers.executor.processes import Context, end_with_parent
+
+    arguments: dict[str, Any] = {"mp_context": Context(), "initializer": end_with_parent, **wish.arguments}
     executor = ProcessPoolExecutor(wish.local, **arguments)
     return ExecutorHandle(
         executor, wish.local, lambda: executor.shutdown(cancel_futures=True), ours=True, elsewhere=False
@@ -296,22 +294,3 @@ _MAKERS: dict[str, Callable[[ExecutorOptions], ExecutorHandle]] = {
     "mpi": _mpi,
     "processes": _processes,
 }
-
-
-def end_with_parent() -> None:
-    """End this process when the one that started it through `multiprocessing` is gone, and leave Ctrl-C to that one."""
-    import multiprocessing
-    import signal
-    from multiprocessing.connection import wait
-
-    # not SIGTERM: by that an executor ends its workers
-    signal.signal(signal.SIGINT, lambda *_: None)
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(0)
-
-    threading.Thread(target=watch, name="l2l-parent", daemon=True).start()
