@@ -9,6 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
 from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize, to_hex
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from matplotlib.tri import LinearTriInterpolator, Triangulation
 
 from l2l.plot.data.colours import COLOURS, GREY, PALETTE, VERMILLION
@@ -61,7 +62,9 @@ def draw(
             _regimes(axes, found, colours)
         else:
             if np.isfinite(found.value).any():
-                at.figure.colorbar(marks, ax=axes, label=short(found.quantity.label), pad=0.02)
+                whole = bool((found.value[np.isfinite(found.value)] % 1 == 0).all())
+                ticks = MaxNLocator(integer=True) if whole and type(norm) is Normalize else None
+                at.figure.colorbar(marks, ax=axes, label=short(found.quantity.label), pad=0.02, ticks=ticks)
             if axes.get_legend_handles_labels()[0]:
                 axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
         what = f"{found.quantity.name} over {found.x.name} and {found.y.name}"

@@ -56,7 +56,8 @@ def _over_generations(axes: Axes, found: OverGenerations, log: bool | None) -> s
     low, median, high = found.quartiles
     axes.fill_between(found.generation, low, high, color=BLUE, alpha=0.2, linewidth=0, label="quartiles")
     axes.plot(found.generation, median, color=BLUE, linestyle="--", label="median")
-    axes.plot(found.generation, found.best, color=VERMILLION, label="best individual so far")
+    if np.isfinite(found.best).any():
+        axes.plot(found.generation, found.best, color=VERMILLION, label="best individual so far")
     axes.set_xlabel("generation")
     axes.set_ylabel(short(found.quantity.label))
     whole_ticks(axes)

@@ -36,7 +36,8 @@ def _bands(axes: Axes, one: Distribution) -> None:
     axes.fill_between(x, one.quantiles[1], one.quantiles[3], color=BLUE, alpha=0.3, linewidth=0, label="quartiles")
     axes.plot(x, one.quantiles[2], color=BLUE, linestyle="--", label="median")
     best = "best so far" if one.components == 1 else "best so far, median"
-    axes.plot(x, one.best, color=VERMILLION, label=best)
+    if np.isfinite(one.best).any():
+        axes.plot(x, one.best, color=VERMILLION, label=best)
     axes.set_xlabel("generation")
     axes.margins(x=0.02)
     whole_ticks(axes)

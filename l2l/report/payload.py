@@ -111,9 +111,10 @@ class Payload:
             if several and succeeded:
                 self.pack.add("front", self._places(view.front))
                 found.append({"kind": "front", "title": "Trade-offs between objectives", "note": shown.note})
-            if self._dimensions and (succeeded or len(self._dimensions) == 1):
-                found.append({"kind": "slice", "title": "Parameters and fitness", "note": self._notes(shown.note)})
-            if len(self._dimensions) > 1:
+            if self._dimensions and view.objectives and (succeeded or len(self._dimensions) == 1):
+                title = "Parameters and observables" if view.explored else "Parameters and fitness"
+                found.append({"kind": "slice", "title": title, "note": self._notes(shown.note)})
+            if len(self._dimensions) > 1 and view.objectives:
                 found.append({"kind": "map", "title": "Map of two parameters", "note": self._notes(shown.note)})
                 found.append(self._parallel())
             found += _tried(self._importance) + self._observables() + _tried(self._failures)

@@ -73,7 +73,9 @@ def distributions(
 
 
 def best_rows(view: View, objective: Quantity) -> Ints:
-    """(g,) the row of the best individual so far at the end of each generation; -1 where all failed."""
+    """(g,) the row of the best individual so far at the end of each generation; -1 without any."""
+    if objective.maximize is None:
+        return np.full(len(view.trajectory.generations), -1)
     cost = view.cost(objective)
     lowest = np.minimum.accumulate(cost)
     improved = np.concatenate([[np.isfinite(cost[0])], cost[1:] < lowest[:-1]])

@@ -70,6 +70,8 @@ function safe(text) { return String(text).replace(/&/g, "&amp;").replace(/</g, "
 function cut(text, most = 30) { text = String(text); return text.length > most ? text.slice(0, most - 1) + "…" : text; }
 
 const objectives = fields.filter((one) => one.better);
+// What stands where the fitness would: without objectives, observables.
+const measures = objectives.length ? objectives : fields.filter((one) => /^fitness\d+$/.test(one.key));
 const parameters = fields.filter((one) => one.parameter);
 
 function bestRow(objective) {
@@ -383,6 +385,7 @@ function withStrip(made, said) {
 
 function bestMark(panel, traces, xField, yField, objective, exact) {
   const place = exact ? valueAt : spreadOut;
+  if (!objective) return;
   const row = bestRow(objective);
   if (row < 0 || (mask && !mask[row])) return;
   const x = valueAt(xField, row), y = valueAt(yField, row);
@@ -401,13 +404,13 @@ const SETUP = {
   },
   slice(panel) {
     fieldChoice(panel, "x", "x", parameters[0].key);
-    fieldChoice(panel, "y", "y", objectives[0].key);
+    fieldChoice(panel, "y", "y", measures[0].key);
     fieldChoice(panel, "colour", "color", "generation");
   },
   map(panel) {
     fieldChoice(panel, "x", "x", parameters[0].key);
     fieldChoice(panel, "y", "y", parameters[1].key);
-    fieldChoice(panel, "colour", "color", objectives[0].key);
+    fieldChoice(panel, "colour", "color", measures[0].key);
   },
   front(panel) {
     fieldChoice(panel, "x", "x", objectives[0].key, (one) => one.better);
@@ -415,10 +418,10 @@ const SETUP = {
     fieldChoice(panel, "colour", "color", "generation");
   },
   parallel(panel) {
-    fieldChoice(panel, "colour", "color", objectives[0].key, (one) => !one.choices);
+    fieldChoice(panel, "colour", "color", measures[0].key, (one) => !one.choices);
   },
   importance(panel, plot) {
-    if (plot.series.length > 1) choice(panel, "objective", objectives.map((one, k) => [k, label(one)]), 0, "objective");
+    if (plot.series.length > 1) choice(panel, "objective", measures.map((one, k) => [k, label(one)]), 0, "objective");
   },
   observable(panel, plot) {
     if (plot.series.length > 1) choice(panel, "observable", plot.series.map((one, k) => [k, label(one)]), 0, "series");
@@ -522,7 +525,7 @@ const DRAW = {
     let rows = Array.from(column("lines"));
     if (mask) rows = rows.filter((row) => mask[row]);
     const known = (field) => !rows.length || rows.some((row) => !Number.isNaN(valueAt(field, row)));
-    const used = [...parameters.slice(0, printing ? 5 : 14), ...objectives].slice(0, printing ? 7 : 99).filter(known);   // a page has room for seven
+    const used = [...parameters.slice(0, printing ? 5 : 14), ...measures].slice(0, printing ? 7 : 99).filter(known);   // a page has room for seven
     const colours = coloured(tint, rows);
     let line = { color: colours.color };
     if (Array.isArray(colours.color)) {
@@ -617,7 +620,8 @@ const DRAW = {
     ];
     const best = { line: { color: color("second"), width: 2.2 } };
     if (one.form === "generations") {
-      return [[...middle(one.x, one.quartiles, "of trials"), line("best individual so far", one.x, one.best, best)],
+      const theBest = Array.from(one.best).some(Number.isFinite) ? [line("best individual so far", one.x, one.best, best)] : [];
+      return [[...middle(one.x, one.quartiles, "of trials"), ...theBest],
         layout({ xaxis: { label: "generation", zeroline: false, ...wholeTicks(one.x) }, yaxis: { label: named } })];
     }
     if (one.form === "vector") {

@@ -213,6 +213,29 @@ def test_other_runs_draw_without_complaint(browser: Browser, tmp_path: Path, sha
     assert browser.run("document.documentElement.dataset.ready") == "true"
 
 
+def test_a_run_without_objectives_draws_its_observables(browser: Browser, tmp_path: Path) -> None:
+    space = l2l.ParameterSpace(x=l2l.Real(0.0, 1.0), y=l2l.Real(0.0, 1.0))
+    observables = {"regime": l2l.Observable(dtype=int), "rate": l2l.Observable(unit="Hz")}
+
+    @l2l.optimizee(space=space, objectives=(), observables=observables)
+    def model(individual: l2l.Individual) -> dict[str, float]:
+        return {"regime": int(individual["x"] > 0.5), "rate": individual["y"]}
+
+    run = l2l.Experiment(
+        model, {"name": "random", "samples": 40, "population": 10}, directory=tmp_path / "run", launcher="serial"
+    ).run()
+    browser.complaints.clear()
+    browser.resize(1280, 900)
+    browser.open(write_report(run, tmp_path / "report.html"))
+    kinds = browser.run("[...document.querySelectorAll('.plot')].map((one) => one.id)")
+    assert {"plot-slice", "plot-map", "plot-parallel", "plot-observable"} <= {*kinds}
+    for kind in kinds:
+        drawn(browser, kind.removeprefix("plot-"))
+    assert browser.complaints == []
+    assert "could not be drawn" not in browser.run("document.body.innerText")
+    assert "best" not in browser.run("document.querySelector('#plot-observable').textContent")
+
+
 def test_a_comparison_draws(browser: Browser, tmp_path: Path) -> None:
     for seed in range(4):
         lead(tmp_path / str(seed), events(Shape(seed=seed, generations=4)))
