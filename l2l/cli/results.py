@@ -164,7 +164,8 @@ def generations_table(trajectory: "Trajectory") -> tuple[list[str], list[list[An
     for one in trajectory.objectives:
         columns += [f"{one.name} so far", f"best {one.name}", f"median {one.name}"]
     reported = [name for name in table if name.startswith("optimizer/") and table[name].ndim == 1]
-    columns += ["seconds", *(name.partition("/")[2] for name in reported)]
+    said = [name.partition("/")[2] for name in reported]
+    columns += ["seconds", *(f"{name} (optimizer)" if name in columns else name for name in said)]
     status = trajectory.individuals["status"]
     rows: list[list[Any]] = []
     for place, (first, count) in enumerate(zip(table["first"].tolist(), table["count"].tolist(), strict=True)):

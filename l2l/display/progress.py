@@ -108,7 +108,8 @@ def best_text(progress: "Progress", objectives: Sequence[str]) -> str:
     known = [
         f"{name} {cell(value)}" for name, value in zip(objectives, progress.best, strict=False) if not math.isnan(value)
     ]
-    return f"best {', '.join(known)}" if known else "none valid yet" if progress.individuals and objectives else ""
+    which = "best" if len(objectives) == 1 else "best of each:"  # which no individual need have all
+    return f"{which} {', '.join(known)}" if known else "none valid yet" if progress.individuals and objectives else ""
 
 
 def median_text(progress: "Progress", objectives: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ class Experiment:
         parameters: Name → value to fix a parameter at, or what narrows it.
         initial: Individuals to begin from (mappings; missing parameters at their default).
         memo: Earlier runs whose evaluations need not be run again.
-        weights: One an objective (a sequence, or a mapping by name), where an optimizer minimizes one cost.
+        weights: One per objective (a sequence, or a mapping by name), where an optimizer minimizes one cost.
         resources: What each trial may use; a `Resources` or its mapping.
         on_failure: "continue", or "raise" at the first failed trial.
         retries: How often a trial that crashed or timed out is tried again.
@@ -175,7 +175,7 @@ class Experiment:
         if len(objectives) > 1 and not optimizer.multi_objective and self.weights is None:
             names = ", ".join(one.name for one in objectives)
             raise OptionError(
-                f"weights: expected one an objective, since {name} minimizes one cost and the optimizee has "
+                f"weights: expected one per objective, since {name} minimizes one cost and the optimizee has "
                 f"{len(objectives)} objectives ({names}), got none"
             )
         self.weight_list(optimizer)
@@ -235,7 +235,7 @@ class Experiment:
             given = [given.get(name, 0.0) for name in names]
         if not fits(given, Sequence[float]) or len(given) != len(names):
             raise OptionError(
-                f"weights: expected {len(names)} numbers, one an objective ({', '.join(names)}), got {given!r}"
+                f"weights: expected {len(names)} numbers, one per objective ({', '.join(names)}), got {given!r}"
             )
         return tuple(float(weight) for weight in given)
 

@@ -87,7 +87,7 @@ def _panel(axes: Axes, found: Points, column: int) -> PathCollection:
             zorder=5,
             clip_on=False,
         )
-    else:
+    elif found.failed.all():
         axes.text(0.5, 0.5, "all individuals failed", transform=axes.transAxes, ha="center", color=GREY)
         axes.set_yticks([])
     dress(axes, "x", dimension)

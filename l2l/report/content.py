@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -348,16 +349,20 @@ def segments(trajectory: Trajectory) -> Markup:
 
 def again(trajectory: Trajectory) -> Markup:
     """Commands, seed, environment and sources."""
-    folder = trajectory.path if trajectory.path.is_dir() else trajectory.path.parent
+    folder = (trajectory.path if trajectory.path.is_dir() else trajectory.path.parent).resolve()
     last = trajectory.segments.row(len(trajectory.segments) - 1) if len(trajectory.segments) else {}
     versions, packages = _read(last.get("versions")), _read(last.get("packages"))
-    commands = [f"cd {last['directory']}"] if last.get("directory") else []
+    begun_in = str(last.get("directory") or "")
+    if begun_in and folder.is_relative_to(begun_in):
+        folder = folder.relative_to(begun_in)
+    place = shlex.quote(str(folder))
+    commands = [f"cd {shlex.quote(begun_in)}"] if begun_in else []
     begun = _read(last.get("command"))
     given = " ".join(map(str, begun)) if isinstance(begun, list) else str(last.get("command") or "")
-    commands.append(f"l2l run {typed(folder)}/experiment.yaml --directory NEW")
+    commands.append(f"l2l run {place}/experiment.yaml --directory NEW")
     solutions = trajectory.ranked(1)
     if solutions:
-        commands.append(f"l2l rerun {typed(folder)} --individual {solutions[0].number}")
+        commands.append(f"l2l rerun {place} --individual {solutions[0].number}")
     pairs = [
         ("seed", trajectory.seed),
         ("started as", given),

@@ -67,6 +67,17 @@ def test_nothing_is_best(grid: l2l.Trajectory) -> None:
     assert "declares no objectives" in grid._repr_html_()
 
 
+def test_regimes_are_drawn_as_regimes_and_success_is_not_called_failure(grid: l2l.Trajectory) -> None:
+    from l2l.plot.data import View
+    from l2l.plot.data.map import parameter_map
+
+    view = View(grid)
+    found = parameter_map(view, view.objective("regime"), value="regime")
+    assert found.regimes is not None and {*found.regimes} >= {"0", "failed"}
+    said = [text.get_text() for axes in grid.plot.slice().axes for text in axes.texts]
+    assert "all individuals failed" not in said
+
+
 def test_the_forms_that_a_model_may_return(tmp_path: Path) -> None:
     table = run(single, {"name": "points", "points": [{"x": 0.25}, {"x": 0.5}, {"x": 0.75}]}, tmp_path)
     assert table.trials["observables/rate"][:2].tolist() == [0.25, 0.5]

@@ -139,7 +139,9 @@ def _most_frequent(values: Floats, cells: Ints, size: int) -> Floats:
 
 def _values(view: View, objective: Quantity, name: str | None) -> tuple[Quantity, Floats, tuple[str, ...] | None]:
     """(n,) the value of each individual, and its regimes where it has some."""
-    by_name = {one.name: one for one in view.objectives}
+    by_name = {} if view.explored else {one.name: one for one in view.objectives}
+    if view.explored and name is None:
+        name = objective.name  # an observable, which may have regimes
     if name is None or name in by_name:
         quantity = objective if name is None else by_name[name]
         return quantity, np.where(view.failed, np.nan, view.fitness(quantity)), None
