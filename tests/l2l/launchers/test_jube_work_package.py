@@ -110,7 +110,10 @@ def test_trials_at_once_share_the_gpus_of_their_job(tmp_path: Path) -> None:
     results_of(file).unlink()
     assert started(file, SLURM_CPUS_PER_TASK="4", CUDA_VISIBLE_DEVICES="0").wait(50) == 1
     (refused,) = said(file, "refused")
-    assert refused["kind"] == "user" and "with 2 GPU(s) each need 2, got" in refused["message"]
+    assert (
+        refused["kind"] == "user"
+        and "with 2 GPU(s) each need 2 in CUDA_VISIBLE_DEVICES of the batch job" in refused["message"]
+    )
 
 
 def test_what_fails_because_the_job_is_ended_is_no_result(tmp_path: Path) -> None:
