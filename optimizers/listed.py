@@ -27,6 +27,8 @@ class ListedDesign(Optimizer):
     multi_objective = True
     explores = True
     finite = True
+    listed: str = "points"
+    """What stands in the list, for messages."""
 
     def __init__(
         self, space: ParameterSpace, *, seed: int | None = None, initial: Sequence[Mapping[str, Any]] = ()
@@ -66,4 +68,4 @@ class ListedDesign(Optimizer):
     @property
     def finished(self) -> str | None:
         """Once every point is asked."""
-        return f"all {self._total - len(self.initial)} points are asked" if self._count >= self._total else None
+        return f"all {self._total - len(self.initial)} {self.listed} are asked" if self._count >= self._total else None

@@ -19,8 +19,6 @@ Mask = NDArray[np.bool_]
 
 OPEN, WAITING, HALVED, FINAL = 0, 1, 2, 3
 """A cell that may be halved, one that waits for its points, one that has children, one of which all is known."""
-
-
 _COLUMNS = (
     "low",
     "side",
@@ -34,6 +32,7 @@ _COLUMNS = (
     "divisible",
     "scores",
 )
+"""The arrays of `Cells`, which grow together."""
 
 
 @dataclass(frozen=True)
@@ -100,19 +99,7 @@ class Cells:
         start, self.count = self.count, self.count + len(low)
         if self.count > len(self.low):
             more = max(self.count, 2 * len(self.low), 256) - len(self.low)
-            for name in (
-                "low",
-                "side",
-                "combination",
-                "child",
-                "halved",
-                "state",
-                "inside",
-                "probed",
-                "scores",
-                "volume",
-                "divisible",
-            ):
+            for name in _COLUMNS:
                 old = getattr(self, name)
                 setattr(self, name, np.concatenate([old, np.zeros((more, *old.shape[1:]), dtype=old.dtype)]))
         new = slice(start, self.count)

@@ -6,7 +6,6 @@ results travel over sockets, which wait without burning a core, as MPI libraries
 
 import atexit
 import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from l2l.launchers.pooled import PooledLauncher
 from l2l.launchers.starter import watch_starter
 from l2l.protocol.connect import machine
 from l2l.protocol.messages import LeaderAddress
+from l2l.supervisor.environment import leave_signals_to_leader
 from l2l.supervisor.supervisor import Supervisor
 from l2l.values import Resources
 from l2l.worker.ranks import received, serve_together
@@ -82,8 +82,7 @@ class MPILauncher(PooledLauncher):
         if world.Get_rank() == 0:
             _release_at_exit()
             return False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
-            signal.signal(number, lambda *_: None)  # the leader decides what becomes of a signal to the whole job
+        leave_signals_to_leader()
         world.send(machine(), 0, _HOST)
         while (call := received(world, 0, _CALL, _LONGEST_NAP)) is not None:
             try:

@@ -10,7 +10,8 @@ Named tuples, because a supervisor imports this module: `dataclasses` would leng
 import json
 import os
 import signal
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -148,6 +149,11 @@ class LeaderAddress(NamedTuple):
         """What `text` wrote."""
         said = json.loads(text)
         return cls([str(one) for one in said["addresses"]], bytes.fromhex(said["secret"]), int(said["ranks"]))
+
+    @classmethod
+    def given(cls, files: Sequence[str]) -> Self:
+        """What stands in the first of these files, or, without any, in standard input."""
+        return cls.parse(Path(files[0]).read_text() if files else sys.stdin.read())
 
     def write(self, path: Path) -> None:
         """Write it to a new file that only this user can read."""

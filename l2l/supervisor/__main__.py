@@ -6,7 +6,6 @@ The leader's address comes from a file that only its user can read, or from stan
 the leader's requests it was started.
 """
 
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ except ImportError:  # run from a source tree that is on nobody's path
 from l2l.batch import slurm
 from l2l.errors import L2LError
 from l2l.protocol.messages import LeaderAddress
+from l2l.supervisor.environment import leave_signals_to_leader
 from l2l.supervisor.supervisor import Supervisor
 
 PROGRAM = str(Path(__file__).absolute())
@@ -30,10 +30,9 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)  # the leader decides what becomes of a signal to the whole job
+    leave_signals_to_leader()
     try:
-        leader = LeaderAddress.parse(Path(arguments[1]).read_text() if len(arguments) > 1 else sys.stdin.read())
+        leader = LeaderAddress.given(arguments[1:])
         slurm.forget_wishes()
         Supervisor(leader.addresses, leader.secret, request_id=arguments[0]).serve()
     except L2LError as error:

@@ -1,9 +1,16 @@
-"""The environment of a worker: threads, GPUs, and no trace of MPI."""
+"""What surrounds supervisors and workers: signals, threads, GPUs, and no trace of MPI."""
 
 import os
+import signal
 from collections.abc import Sequence
 
 from l2l import mpi_variables
+
+
+def leave_signals_to_leader() -> None:
+    """Ignore what a terminal or a batch system sends to the whole job: the leader decides what becomes of it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)  # not SIG_IGN, which workers would inherit
 
 
 def visible_gpus() -> list[str] | None:

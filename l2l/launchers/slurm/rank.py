@@ -5,7 +5,6 @@
 The arguments are those of a supervisor (`l2l/supervisor/__main__.py`), in whose place it stands.
 """
 
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ except ImportError:  # run from a source tree that is on nobody's path
 from l2l.display.output import complain
 from l2l.errors import L2LError, LauncherError
 from l2l.protocol.messages import LeaderAddress
+from l2l.supervisor.environment import leave_signals_to_leader
 from l2l.worker.ranks import serve_together
 
 PROGRAM = str(Path(__file__).absolute())
@@ -29,10 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)  # the leader decides what becomes of a signal to the whole job
+    leave_signals_to_leader()
     try:
-        leader = LeaderAddress.parse(Path(arguments[1]).read_text() if len(arguments) > 1 else sys.stdin.read())
+        leader = LeaderAddress.given(arguments[1:])
         _serve(leader, arguments[0])
     except L2LError as error:
         complain(f"l2l: {error}")
